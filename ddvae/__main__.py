@@ -1,0 +1,94 @@
+"""The command line: `python -m ddvae reproduce | train | presets`."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from .experiments import BUDGETS, PRESETS
+
+
+def main(words: list[str] | None = None) -> int:
+    """Runs one command; returns its exit code."""
+    arguments = _parser().parse_args(words)
+    if "DDVAE_DATA" in os.environ:  # notebooks run in their own folder
+        os.environ["DDVAE_DATA"] = str(Path(os.environ["DDVAE_DATA"]).resolve())
+    try:
+        return arguments.command(arguments)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("ddvae", description="A companion to the DD-VAE paper.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    book = commands.add_parser("reproduce", help="regenerate every table and figure of the chapters")
+    book.add_argument("--budget", choices=BUDGETS, default="laptop", help="default: %(default)s")
+    book.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
+    book.add_argument("--seed", type=int, default=1)
+    book.add_argument("--device", default="cpu", help="cpu or cuda; default: %(default)s")
+    book.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR", help="default: figures")
+    book.add_argument("--resume", action="store_true", help="skip what is done and unchanged")
+    book.add_argument("--fresh", action="store_true", help="first remove what was regenerated before")
+    book.set_defaults(command=_reproduce)
+
+    one = commands.add_parser("train", help="train one preset and write its record")
+    one.add_argument("preset", choices=PRESETS, metavar="PRESET", help="a name that `presets` lists")
+    one.add_argument("--budget", choices=BUDGETS[1:], default="laptop", help="default: %(default)s")
+    one.add_argument("--seed", type=int, default=1)
+    one.add_argument("--device", default="cpu")
+    one.add_argument("--out", type=Path, metavar="DIR", help="default: figures/runs/PRESET/seedN")
+    one.add_argument("--resume", action="store_true", help="go on from a checkpoint")
+    one.add_argument("--time-limit", type=float, metavar="SECONDS", help="then save and stop")
+    one.set_defaults(command=_train)
+
+    commands.add_parser("presets", help="list the presets").set_defaults(command=_presets)
+    return parser
+
+
+def _reproduce(arguments: argparse.Namespace) -> int:
+    from .book import choose_chapters, reproduce, summary
+
+    rows = reproduce(
+        choose_chapters(arguments.chapters),
+        arguments.budget,
+        arguments.out,
+        arguments.seed,
+        arguments.device,
+        arguments.resume,
+        arguments.fresh,
+    )
+    print(summary(rows, arguments.out))
+    return int(any(row["status"] == "failed" for row in rows))
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from .records import train
+
+    record = train(
+        arguments.preset,
+        arguments.budget,
+        arguments.seed,
+        arguments.out,
+        arguments.device,
+        arguments.resume,
+        arguments.time_limit,
+    )
+    if record is None:
+        print("stopped; go on with --resume")
+        return 1
+    print("\n".join(f"{name:>22} {value}" for name, value in record.results.items()))
+    print(f"{'record':>22} {record.folder}")
+    return 0
+
+
+def _presets(arguments: argparse.Namespace) -> int:
+    for name, preset in PRESETS.items():
+        print(f"{name:26} {preset.title} ({preset.source})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,208 @@
+"""The notebooks as a book: what a chapter shows and saves, and how all of them are regenerated."""
+
+import hashlib
+import json
+import shutil
+import time
+from pathlib import Path
+
+from . import plots
+from .data import replace_file
+from .experiments import BUDGETS
+from .page import index_page
+from .paper import compare
+from .records import provenance
+
+__all__ = ["CHAPTERS", "Chapter", "choose_chapters", "reproduce", "summary"]
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+CHAPTERS = tuple(sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")))
+"""Names of the notebooks, in order."""
+
+
+class Chapter:
+    """The page that a notebook writes on: figures, tables and comparisons, shown and saved.
+
+    Args:
+        name: Of the notebook, such as "01_kl_tables".
+        budget: "recorded", "smoke", "laptop" or "full".
+        out: Folder that receives figures and tables; "" shows them only.
+        seed, device: Of the run, for its provenance.
+
+    Raises:
+        ValueError: unknown budget.
+    """
+
+    def __init__(self, name: str, budget: str, out: str = "", seed: int = 1, device: str = "cpu"):
+        if budget not in BUDGETS:
+            raise ValueError(f"budget is {budget!r}; expected one of {', '.join(BUDGETS)}")
+        self.name, self.budget = name, budget
+        self.folder = Path(out) / name if out else None
+        self.page = {
+            "chapter": name,
+            "budget": budget,
+            "seed": seed,
+            "provenance": provenance(device),
+            "items": [],
+            "comparisons": [],
+        }
+        self.started = time.monotonic()
+
+    def figure(self, fig, name: str, caption: str) -> None:
+        """Shows a plotly figure and saves it as HTML, PNG and SVG."""
+        from IPython.display import display
+
+        display(plots.mimebundle(fig), raw=True)
+        if self.folder is not None:
+            files = plots.save_figure(fig, self.folder, name)
+            height = fig.layout.height
+            self._record(
+                {"kind": "figure", "name": name, "caption": caption, "files": files, "height": height}
+            )
+
+    def table(self, frame, name: str, caption: str, digits: int = 4) -> None:
+        """Shows a pandas table and saves it as CSV (all digits), Markdown and LaTeX (rounded)."""
+        from IPython.display import display
+
+        rounded = frame.round(digits)
+        display(rounded.style.hide(axis="index").format(precision=digits, na_rep="–"))
+        if self.folder is None:
+            return
+        contents = {
+            "csv": frame.to_csv(index=False),
+            "md": rounded.to_markdown(index=False, floatfmt=f".{digits}f"),
+            "tex": rounded.to_latex(index=False, float_format=f"%.{digits}f", escape=True),
+        }
+        for kind, content in contents.items():
+            with replace_file(self.folder / f"{name}.{kind}") as path:
+                path.write_text(content)
+        files = [f"{name}.{kind}" for kind in contents]
+        shown = rounded.to_html(index=False, border=0, float_format=f"{{:.{digits}f}}".format, na_rep="–")
+        self._record({"kind": "table", "name": name, "caption": caption, "files": files, "html": shown})
+
+    def compare(self, ours: dict, recorded: dict | None = None, digits: int = 4) -> None:
+        """Shows ours, recorded, paper, difference and verdict, and keeps them for the summary."""
+        frame = compare(ours, recorded)
+        self.page["comparisons"] = frame[["quantity", "ours", "paper", "verdict"]].to_dict("records")
+        self.table(frame, "comparison", "Ours against the printed numbers.", digits)
+
+    def _record(self, item: dict) -> None:
+        self.page["items"].append(item)
+        self.page["seconds"] = round(time.monotonic() - self.started, 1)
+        with replace_file(self.folder / "page.json") as path:
+            path.write_text(json.dumps(self.page, indent=1))
+
+
+def choose_chapters(text: str) -> tuple[str, ...]:
+    """The chapters that a text such as "1,3-4" names; all of them for "".
+
+    Raises:
+        ValueError: it names none, or is no such text.
+    """
+    numbers = {int(name[:2]): name for name in CHAPTERS}
+    chosen = set() if text else set(numbers)
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        if not (first.strip().isdigit() and (last or first).strip().isdigit()):
+            raise ValueError(f"chapters is {text!r}; expected numbers such as 1,3-4")
+        chosen |= set(range(int(first), int(last or first) + 1))
+    if not chosen or chosen - set(numbers):
+        raise ValueError(f"chapters is {text!r}; expected numbers out of {sorted(numbers)}")
+    return tuple(numbers[n] for n in sorted(chosen))
+
+
+def reproduce(
+    chapters: tuple[str, ...],
+    budget: str,
+    out: Path,
+    seed: int = 1,
+    device: str = "cpu",
+    resume: bool = False,
+    fresh: bool = False,
+) -> list[dict]:
+    """Runs notebooks into a folder: figures, tables, executed notebooks and an index page.
+
+    Args:
+        chapters: Names out of `CHAPTERS`.
+        budget, seed, device: Parameters of the notebooks.
+        out: Receives everything.
+        resume: Skip chapters whose notebook, package and parameters are as they were, and go on
+            with interrupted training.
+        fresh: Remove what earlier regenerations of any chapter left in the folder first.
+
+    Returns:
+        One row a chapter: chapter, status ("done", "unchanged" or "failed"), seconds, error.
+    """
+    out = out.resolve()
+    _clear(out, chapters, everything=fresh, keep=resume and not fresh)
+    with replace_file(out / "plotly.min.js") as path:
+        path.write_text(plots.plotly_javascript())
+    rows = []
+    for name in chapters:
+        parameters = {"budget": budget, "out": str(out), "seed": seed, "device": device}
+        print(f"{name} at budget {budget} ...", flush=True)
+        rows.append(_run_chapter(name, parameters, out, resume))
+        status, seconds, error = (rows[-1][key] for key in ("status", "seconds", "error"))
+        print(f"{name}: {status} after {seconds:.0f} s {error}", flush=True)
+    with replace_file(out / "index.html") as path:
+        path.write_text(index_page(out))
+    return rows
+
+
+def _run_chapter(name: str, parameters: dict, out: Path, resume: bool) -> dict:
+    import papermill
+
+    started, done = time.monotonic(), out / name / "done.json"
+    state = {"parameters": parameters, "sources": _fingerprint(NOTEBOOKS / f"{name}.ipynb")}
+    if resume and done.exists() and json.loads(done.read_text()) == state:
+        return {"chapter": name, "status": "unchanged", "seconds": 0.0, "error": ""}
+    (out / "notebooks").mkdir(parents=True, exist_ok=True)
+    status, error = "done", ""
+    try:
+        papermill.execute_notebook(
+            NOTEBOOKS / f"{name}.ipynb",
+            out / "notebooks" / f"{name}.ipynb",
+            parameters,
+            cwd=str(NOTEBOOKS),
+            kernel_name="python3",
+            progress_bar=False,
+        )
+        with replace_file(done) as path:
+            path.write_text(json.dumps(state, indent=1))
+    except Exception as problem:  # one chapter's failure must not keep the others from running
+        status, error = "failed", f"{type(problem).__name__}: {str(problem).strip().splitlines()[-1]}"
+    return {"chapter": name, "status": status, "seconds": time.monotonic() - started, "error": error}
+
+
+def _fingerprint(notebook: Path) -> str:
+    """Changes when the notebook's cells or any module of the package change."""
+    cells = json.loads(notebook.read_text())["cells"]
+    digest = hashlib.sha256(json.dumps([cell["source"] for cell in cells]).encode())
+    for module in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(module.read_bytes())
+    return digest.hexdigest()
+
+
+def _clear(out: Path, chapters: tuple[str, ...], everything: bool, keep: bool) -> None:
+    """Removes what a regeneration wrote before, and nothing else that lies in the folder."""
+    folders = [*CHAPTERS, "notebooks", "runs"] if everything else [] if keep else [*chapters, "runs"]
+    for name in folders:
+        if (out / name).is_dir():
+            shutil.rmtree(out / name)
+
+
+def summary(rows: list[dict], out: Path) -> str:
+    """The table that ends a regeneration: every comparison with the paper, every chapter's fate."""
+    import pandas as pd
+
+    parts = []
+    for row in rows:
+        page = out / row["chapter"] / "page.json"
+        comparisons = json.loads(page.read_text())["comparisons"] if page.exists() else []
+        if comparisons and row["status"] != "failed":
+            frame = pd.DataFrame(comparisons)
+            parts.append(f"{row['chapter']}\n{frame.to_string(index=False, float_format='{:.4f}'.format)}")
+    frame = pd.DataFrame(rows)
+    parts.append(frame.to_string(index=False, float_format="{:.0f}".format))
+    total = sum(row["seconds"] for row in rows)
+    return "\n\n".join(["", *parts, f"{total:.0f} s in all; look at {out / 'index.html'}"])

@@ -1,0 +1,270 @@
+"""The data sets, and all that the package knows of paths, addresses and checksums.
+
+A data set hands `Batch`es to training: `steps(batch_size)` of them an epoch, drawn in an order
+that is a pure function of seed and epoch, so that a resumed run continues exactly.
+"""
+
+import contextlib
+import gzip
+import hashlib
+import math
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .vae import Batch
+
+__all__ = [
+    "BinaryImages",
+    "StringLaw",
+    "StringSample",
+    "Vocabulary",
+    "binary_mnist",
+    "replace_file",
+    "six_bit_law",
+    "six_bit_sample",
+]
+
+MNIST_ADDRESS = "https://ossci-datasets.s3.amazonaws.com/mnist/"
+# sha256 of the uncompressed bytes: the same images travel in differently packed gzip files.
+MNIST_SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Symbols as tokens, for strings of one length.
+
+    Args:
+        symbols: One character a token.
+
+    >>> Vocabulary("01").encode(["0110"])
+    tensor([[0, 1, 1, 0]])
+    """
+
+    symbols: str
+
+    def __len__(self) -> int:
+        return len(self.symbols)
+
+    def encode(self, strings: list[str]) -> Tensor:
+        """(N, L) tokens of N strings of length L.
+
+        Raises:
+            ValueError: no string, different lengths, or a character outside the vocabulary.
+        """
+        lengths = {len(s) for s in strings}
+        if len(lengths) != 1:
+            raise ValueError(f"strings have lengths {sorted(lengths)}; expected one length")
+        unknown = sorted(set("".join(strings)) - set(self.symbols))
+        if unknown:
+            raise ValueError(f"character {unknown[0]!r} is no token; expected {self.symbols!r}")
+        return torch.tensor([[self.symbols.index(c) for c in s] for s in strings])
+
+    def decode(self, tokens: Tensor) -> list[str]:
+        """Strings of (N, L) tokens, "?" for an undefined one."""
+        return ["".join("?" if t < 0 else self.symbols[t] for t in row) for row in tokens.tolist()]
+
+
+@dataclass(frozen=True)
+class StringLaw:
+    """All strings of a known law: every batch is the exact expectation over them.
+
+    Args:
+        tokens: (M, L), each possible string once.
+        probs: (M,), their probabilities.
+        codes: Codes drawn for each string.
+        epoch_steps: Batches that make an epoch.
+    """
+
+    tokens: Tensor
+    probs: Tensor
+    codes: int = 8
+    epoch_steps: int = 200
+
+    def steps(self, batch_size: int) -> int:
+        return self.epoch_steps
+
+    def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
+        weights = self.probs * len(self.probs)
+        repeats = torch.full((len(self.probs),), self.codes)
+        for _ in range(self.epoch_steps):
+            yield Batch(self.tokens, weights=weights, repeats=repeats)
+
+
+@dataclass(frozen=True)
+class StringSample:
+    """Draws from a law of few strings; a batch holds each distinct string once, with its count.
+
+    Args:
+        tokens: (M, L), each possible string once.
+        index: (N,), which string each draw is.
+    """
+
+    tokens: Tensor
+    index: Tensor
+
+    def steps(self, batch_size: int) -> int:
+        return math.ceil(len(self.index) / batch_size)
+
+    def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
+        for rows in _epoch_order(len(self.index), epoch, seed).split(batch_size):
+            counts = self.index[rows].bincount(minlength=len(self.tokens))
+            present = counts.nonzero().squeeze(1)
+            repeats = counts[present]
+            weights = repeats * (len(present) / len(rows))
+            yield Batch(self.tokens[present], weights=weights, repeats=repeats)
+
+
+@dataclass(frozen=True)
+class BinaryImages:
+    """Labelled binary images.
+
+    Args:
+        tokens: (N, pixels), 0 or 1, uint8.
+        labels: (N,), classes; for evaluation alone.
+        source: Where they come from, to be named in every figure and table.
+    """
+
+    tokens: Tensor
+    labels: Tensor
+    source: str
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def steps(self, batch_size: int) -> int:
+        return math.ceil(len(self) / batch_size)
+
+    def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
+        for rows in _epoch_order(len(self), epoch, seed).split(batch_size):
+            yield Batch(self.tokens[rows])
+
+
+def six_bit_law(p_one: float = 0.8, length: int = 6) -> tuple[Tensor, Tensor]:
+    """All strings of independent bits and their probabilities.
+
+    Returns:
+        tokens (2^length, length) in lexicographic order, probs (2^length,).
+
+    Source: Section 4.1.
+    """
+    tokens = torch.tensor(list(product((0, 1), repeat=length)))
+    ones = tokens.sum(1)
+    probs = torch.tensor(p_one).double() ** ones * torch.tensor(1 - p_one).double() ** (length - ones)
+    return tokens, probs.float()
+
+
+def six_bit_sample(n: int = 100_000, seed: int = 0) -> StringSample:
+    """n draws of the six-bit law. Source: Section 4.1; 100,000 as in the released code."""
+    tokens, probs = six_bit_law()
+    generator = torch.Generator().manual_seed(seed)
+    return StringSample(tokens, probs.multinomial(n, replacement=True, generator=generator))
+
+
+def binary_mnist(split: str, threshold: float = 0.3) -> BinaryImages:
+    """MNIST thresholded to black and white (Section 4.2).
+
+    From the folder `mnist` in $DDVAE_DATA if that is set, else a checked download kept in the
+    user's cache, else, without a network, scikit-learn's 8 x 8 digits as a named stand-in.
+
+    Args:
+        split: "train" (60,000 images) or "test" (10,000).
+        threshold: A pixel is white where its grey value in [0, 1] is above it.
+
+    Raises:
+        ValueError: unknown split, or a file whose content is not MNIST's.
+        FileNotFoundError: $DDVAE_DATA is set and holds no such file.
+    """
+    if split not in ("train", "test"):
+        raise ValueError(f"split is {split!r}; expected 'train' or 'test'")
+    prefix = {"train": "train", "test": "t10k"}[split]
+    try:
+        images = _mnist_array(f"{prefix}-images-idx3-ubyte", offset=16).reshape(-1, 784)
+        labels = _mnist_array(f"{prefix}-labels-idx1-ubyte", offset=8)
+    except ConnectionError:
+        return _stand_in_digits(split, threshold)
+    white = torch.from_numpy(images / 255 > threshold).to(torch.uint8)
+    return BinaryImages(white, torch.from_numpy(labels.astype(np.int64)), "MNIST")
+
+
+@contextlib.contextmanager
+def replace_file(path: str | Path) -> Iterator[Path]:
+    """A path to write beside the real one, which it replaces if the block succeeds.
+
+    Whatever fails, a full disk included, the old file stays whole and no half-written one is left.
+
+    Raises:
+        OSError: the file cannot be written; the message names it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
+    beside = Path(name)
+    try:
+        yield beside
+        beside.chmod(0o644)
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _epoch_order(n: int, epoch: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
+    return torch.randperm(n, generator=generator)
+
+
+def _mnist_array(name: str, offset: int) -> np.ndarray:
+    folder = os.environ.get("DDVAE_DATA")
+    path = Path(folder) / "mnist" / f"{name}.gz" if folder else _download_mnist(f"{name}.gz")
+    advice = (
+        f"expected MNIST's {name}.gz with sha256 {MNIST_SHA256[name][:12]}... (uncompressed); get it "
+        f"from {MNIST_ADDRESS}, or unset DDVAE_DATA to have it downloaded"
+    )
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; {advice}")
+    try:
+        content = gzip.decompress(path.read_bytes())
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} is damaged ({error}); {advice}") from None
+    if hashlib.sha256(content).hexdigest() != MNIST_SHA256[name]:
+        raise ValueError(f"{path} has other content; {advice}")
+    return np.frombuffer(content, dtype=np.uint8, offset=offset)
+
+
+def _download_mnist(name: str) -> Path:
+    """Path of the downloaded file; ConnectionError if there is no network."""
+    import pooch
+    import requests
+
+    cache = pooch.os_cache("ddvae") / "mnist"
+    try:
+        return Path(pooch.retrieve(MNIST_ADDRESS + name, None, fname=name, path=cache))
+    except (requests.exceptions.RequestException, OSError) as error:
+        raise ConnectionError(str(error)) from error
+
+
+def _stand_in_digits(split: str, threshold: float) -> BinaryImages:
+    """1,797 digits of 8 x 8 pixels, enlarged to 24 x 24 and framed to MNIST's 28 x 28."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    images = np.pad(digits.images.repeat(3, axis=1).repeat(3, axis=2), ((0, 0), (2, 2), (2, 2)))
+    rows = slice(0, 1500) if split == "train" else slice(1500, None)
+    white = torch.from_numpy(images[rows].reshape(-1, 784) / 16 > threshold).to(torch.uint8)
+    labels = torch.from_numpy(digits.target[rows].astype(np.int64))
+    return BinaryImages(white, labels, "scikit-learn digits (stand-in for MNIST)")

@@ -1,0 +1,308 @@
+"""The published runs, and ours beyond them, as presets with budgets."""
+
+import dataclasses
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+from .data import (
+    BinaryImages,
+    StringLaw,
+    StringSample,
+    binary_mnist,
+    six_bit_law,
+    six_bit_sample,
+)
+from .kernels import KERNELS
+from .metrics import (
+    categorical_kl,
+    classify_neighbours,
+    decode_plane,
+    image_accuracy,
+    jensen_shannon,
+    latent_evenness,
+    lossless_limit,
+)
+from .nets import DenseDecoder, DenseEncoder, SequenceDecoder, SequenceEncoder
+from .schedules import Linear, LogLinear, Step, stretch
+from .train import Run
+from .vae import VAE, StandardNormal, UnitCube
+
+__all__ = ["BUDGETS", "PRESETS", "READINGS", "Bricks", "Digits", "Preset", "find_preset"]
+
+BUDGETS = ("recorded", "smoke", "laptop", "full")
+"""Draw from data/runs; seconds; minutes on two cores; the paper's own budget."""
+
+READINGS = {
+    "paper": {"scores": "prob", "reduction": "sum", "squash": "tanh"},
+    "released": {"scores": "log_prob", "reduction": "mean", "squash": "sigmoid"},
+}
+"""The choices in which the paper's text and its released code differ; the code printed the numbers."""
+
+
+@dataclass(frozen=True)
+class Preset(ABC):
+    """One training run that can be repeated by name.
+
+    Args:
+        title: As in figures and tables.
+        source: Where its settings come from.
+        proposal: A name that `propose` takes; "gaussian" goes with the prior N(0, I), a kernel
+            with U[-1, 1]^2.
+        run: Settings at budget "full".
+        squash: See `ProposalHead`.
+        epochs: Epochs by budget; schedules stretch with them.
+    """
+
+    title: str
+    source: str
+    proposal: str
+    run: Run
+    squash: str = "sigmoid"
+    epochs: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def scaled_run(self, budget: str, seed: int) -> Run:
+        """The settings at a budget: the same schedules over fewer epochs.
+
+        Raises:
+            ValueError: a budget that trains nothing.
+        """
+        if budget not in BUDGETS[1:]:
+            raise ValueError(f"budget is {budget!r}; expected one of {', '.join(BUDGETS[1:])} to train")
+        epochs = self.epochs.get(budget, self.run.epochs)
+        factor = epochs / self.run.epochs
+        schedules = {
+            name: stretch(getattr(self.run, name), factor)
+            for name in ("learning_rate", "beta", "temperature")
+            if getattr(self.run, name) is not None
+        }
+        return replace(self.run, epochs=epochs, seed=seed, **schedules)
+
+    @abstractmethod
+    def model(self) -> VAE:
+        """A new model."""
+
+    @abstractmethod
+    def data(self, budget: str):
+        """The training data."""
+
+    @abstractmethod
+    def evaluate(self, model: VAE, budget: str) -> tuple[dict, dict]:
+        """Results as plain numbers, and arrays for the figures."""
+
+    def snapshot(self, model: VAE) -> np.ndarray | None:
+        """What is kept after an epoch, to see the training; None for nothing."""
+        return None
+
+    @cached_property
+    def prior(self) -> StandardNormal | UnitCube:
+        return StandardNormal(2) if self.proposal == "gaussian" else UnitCube(2)
+
+
+@dataclass(frozen=True)
+class Bricks(Preset):
+    """Six-bit strings in a 2-D latent space (Section 4.1).
+
+    Args:
+        expectation: None draws 100,000 strings as published; a number takes the exact expectation
+            over the 64 strings, with about that many codes a step.
+    """
+
+    expectation: int | None = None
+    reach: ClassVar[dict] = {"gaussian": 4.0, "kernel": 1.5}
+
+    def model(self) -> VAE:
+        squash = None if self.proposal == "gaussian" else self.squash
+        encoder = SequenceEncoder(2, 2, 128, 2, 8, self.proposal, squash)
+        return VAE(encoder, SequenceDecoder(2, 2, 128, 2, 8, length=6), self.prior)
+
+    def data(self, budget: str) -> StringLaw | StringSample:
+        if self.expectation is None:
+            return six_bit_sample(2_048 if budget == "smoke" else 100_000)
+        tokens, probs = six_bit_law()
+        return StringLaw(tokens, probs, self.expectation, 4 if budget == "smoke" else 200)
+
+    @property
+    def window(self) -> float:
+        """Half the side of the square that figures show, beyond where codes are trained."""
+        return self.reach["gaussian" if self.proposal == "gaussian" else "kernel"]
+
+    def evaluate(self, model: VAE, budget: str) -> tuple[dict, dict]:
+        tokens, probs = six_bit_law()
+        with torch.no_grad():
+            q = model.encode(tokens)
+            kl = torch.distributions.kl_divergence(q, model.prior())
+        coarse = {"base": 64, "refine": 1} if budget == "smoke" else {}
+        plane = decode_plane(model.decode, self._quantile(), **coarse)
+        decoded = plane.probs()
+        truth = torch.cat([probs.double(), torch.zeros(1)])
+        results = {
+            "kl": categorical_kl(decoded, truth),
+            "js": jensen_shannon(decoded, truth),
+            "kl_without_undefined": categorical_kl(decoded[:-1] / decoded[:-1].sum(), probs),
+            "kl_reverse": categorical_kl(truth, decoded),
+            "sequence_error": plane.sequence_error(q, probs),
+            "mean_kl": (probs.double() @ kl.double()).item(),
+            "missing": int((decoded[:-1] == 0).sum()),
+            "grid": len(plane.labels),
+        }
+        if self.proposal != "gaussian":
+            results["limit"] = -lossless_limit(probs, KERNELS[self.proposal], 2)
+        arrays = {
+            "loc": q.base_dist.loc.numpy(),
+            "scale": q.base_dist.scale.numpy(),
+            "decoded": decoded.numpy(),
+            "window": self._label_window(model, 320),
+        }
+        return results, arrays
+
+    def snapshot(self, model: VAE) -> np.ndarray:
+        return self._label_window(model, 128)
+
+    def _quantile(self):
+        if self.proposal == "gaussian":
+            return Normal(torch.tensor(0.0).double(), torch.tensor(1.0).double()).icdf
+        return lambda u: 2 * u - 1
+
+    def _label_window(self, model: VAE, size: int) -> np.ndarray:
+        """(size, size) uint8 labels of the window's squares, first axis z_1."""
+        stretched = lambda u: self.window * (2 * u - 1)  # noqa: E731
+        return decode_plane(model.decode, stretched, base=size, refine=0).labels.numpy()
+
+
+@dataclass(frozen=True)
+class Digits(Preset):
+    """Binary MNIST in a 2-D latent space (Section 4.2).
+
+    Args:
+        widths: Of the dense encoder, from the pixels on; the decoder mirrors them.
+    """
+
+    widths: tuple[int, ...] = (784, 256, 128, 32)
+
+    def model(self) -> VAE:
+        squash = None if self.proposal == "gaussian" else self.squash
+        encoder = DenseEncoder(self.widths, 2, self.proposal, squash)
+        return VAE(encoder, DenseDecoder((2, *reversed(self.widths))), self.prior)
+
+    def data(self, budget: str) -> BinaryImages:
+        return _first(binary_mnist("train"), 1_024 if budget == "smoke" else None)
+
+    def evaluate(self, model: VAE, budget: str) -> tuple[dict, dict]:
+        few = 1_000 if budget == "smoke" else None
+        train, test = (_first(binary_mnist(split), few) for split in ("train", "test"))
+        raw = [_raw_codes(model, images.tokens) for images in (train, test)]
+        with torch.no_grad():
+            q_train, q_test = (model.encode(images.tokens) for images in (train, test))
+            test_kl = torch.distributions.kl_divergence(q_test, model.prior()).mean().item()
+        means = [q_train.mean, q_test.mean]
+        released = classify_neighbours(raw[0], train.labels, raw[1], test.labels, choose="test")
+        honest = classify_neighbours(means[0], train.labels, means[1], test.labels, choose="train")
+        accuracy = image_accuracy(model, test.tokens)
+        u = model.prior().base_dist.cdf(means[1])
+        results = {
+            "knn_released": 100 * released["accuracy"],
+            "knn_honest": 100 * honest["accuracy"],
+            "neighbours": honest["k"],
+            "metric": honest["metric"],
+            "pixel_accuracy": 100 * accuracy["pixel"],
+            "image_accuracy": 100 * accuracy["image"],
+            "evenness": latent_evenness(u),
+            "kl_nats": test_kl,
+            "data": test.source,
+        }
+        arrays = {
+            "codes": means[1].numpy().astype(np.float32),
+            "labels": test.labels.numpy().astype(np.uint8),
+            "digits": self._decode_sheet(model, 20),
+        }
+        return results, arrays
+
+    def _decode_sheet(self, model: VAE, size: int) -> np.ndarray:
+        """(size, size, 784 / 8) packed images decoded at squares of equal prior mass, first axis z_1."""
+        u = (torch.arange(size) + 0.5) / size
+        z = model.prior().base_dist.icdf(torch.cartesian_prod(u, u))
+        with torch.no_grad():
+            images = model.decode(z).clamp_min(0).view(size, size, -1)
+        return np.packbits(images.numpy().astype(np.uint8), axis=-1)
+
+
+def _first(images: BinaryImages, n: int | None) -> BinaryImages:
+    return BinaryImages(images.tokens[:n], images.labels[:n], images.source)
+
+
+def _raw_codes(model: VAE, tokens: Tensor) -> Tensor:
+    """(N, 4) location and log-scale before the map of Eq. 9-10, which the released code classified."""
+    with torch.no_grad():
+        return model.encoder.head.linear(model.encoder.features(tokens.float()))
+
+
+_RELEASED = {name: READINGS["released"][name] for name in ("scores", "reduction")}
+_BRICKS_RATE = Step(5e-3, factor=0.5, every=20)
+_BRICKS_EPOCHS = {"smoke": 1, "laptop": 8}
+
+
+def _published_bricks(title: str, proposal: str, beta: float, temperature: LogLinear | None) -> Bricks:
+    return Bricks(
+        title,
+        "Section 4.1, released settings",
+        proposal,
+        Run(
+            epochs=100,
+            learning_rate=_BRICKS_RATE,
+            beta=Linear(0.0, beta, begin=2, finish=100),
+            temperature=temperature,
+            clip_value=2.0,
+            **_RELEASED,
+        ),
+        epochs=_BRICKS_EPOCHS,
+    )
+
+
+def _published_digits(title: str, proposal: str, beta: float, **settings) -> Digits:
+    return Digits(
+        title,
+        "Section 4.2, released settings",
+        proposal,
+        Run(
+            epochs=150,
+            learning_rate=Step(5e-3, factor=0.5, every=20),
+            beta=Linear(1e-5, beta, begin=4, finish=100),
+            **_RELEASED,
+            **settings,
+        ),
+        epochs={"smoke": 1, "laptop": 15},
+    )
+
+
+PRESETS: dict[str, Preset] = {
+    "bricks-ddvae-uniform": _published_bricks(
+        "DD-VAE U/U", "uniform", 1.0, LogLinear(0.1, 1e-3, begin=0, finish=100)
+    ),
+    "bricks-ddvae-tricube": _published_bricks(
+        "DD-VAE U/T", "tricube", 0.1, LogLinear(0.1, 1e-2, begin=0, finish=100)
+    ),
+    "bricks-vae-gaussian": _published_bricks("VAE", "gaussian", 0.1, None),
+    "mnist-ddvae-uniform": _published_digits(
+        "DD-VAE", "uniform", 0.05, temperature=LogLinear(0.01, 1e-3, begin=0, finish=100)
+    ),
+    "mnist-vae-gaussian": _published_digits("VAE", "gaussian", 0.005, clip_value=10.0),
+}
+"""Training runs by name."""
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"preset is {name!r}; expected one of {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,236 @@
+"""Encoders that return a proposal, decoders that score and decode.
+
+Sequences and images share one language: an object is a row of tokens (B, L) over a vocabulary of
+V, pixels being tokens of a vocabulary of two. Encoders map tokens to a distribution over codes
+(B, D); decoders map codes to log-probabilities (B, L, V) and, greedily, back to tokens.
+"""
+
+from abc import ABC, abstractmethod
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent
+
+from .proposals import PROPOSALS, into_unit_cube, propose
+
+__all__ = [
+    "UNDEFINED",
+    "Decoder",
+    "DenseDecoder",
+    "DenseEncoder",
+    "ProposalHead",
+    "SequenceDecoder",
+    "SequenceEncoder",
+]
+
+UNDEFINED = -1
+"""The token that greedy decoding returns where the highest score is tied (Section 2.2)."""
+
+
+class ProposalHead(nn.Module):
+    """Linear map from features to a proposal: location and log-scale, D of each.
+
+    Args:
+        in_features: Width of the features.
+        latent_size: D.
+        proposal: A name that `propose` takes.
+        squash: None leaves the support unbounded, for a Gaussian prior; "tanh" or "sigmoid" moves
+            it into the unit cube (Eq. 9-10), for the uniform prior.
+    """
+
+    def __init__(self, in_features: int, latent_size: int, proposal: str, squash: str | None):
+        super().__init__()
+        if proposal not in PROPOSALS:
+            raise ValueError(f"proposal is {proposal!r}; expected one of {', '.join(PROPOSALS)}")
+        self.linear = nn.Linear(in_features, 2 * latent_size)
+        self.proposal, self.squash = proposal, squash
+
+    def forward(self, features: Tensor) -> Distribution:
+        loc, log_scale = self.linear(features).chunk(2, dim=-1)
+        scale = log_scale.exp()
+        if self.squash is not None:
+            loc, scale = into_unit_cube(loc, scale, self.squash)
+        return Independent(propose(self.proposal, loc, scale), 1)
+
+
+class SequenceEncoder(nn.Module):
+    """GRU encoder; features are the final hidden states of all layers, concatenated.
+
+    Args:
+        vocab_size: V.
+        latent_size: D.
+        hidden_size: H, units a layer.
+        num_layers: GRU layers.
+        embedding_size: Width of a token's embedding.
+        proposal, squash: See `ProposalHead`.
+
+    Source: Sections 4.1, 4.3 and 4.4.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        latent_size: int,
+        hidden_size: int,
+        num_layers: int,
+        embedding_size: int,
+        proposal: str,
+        squash: str | None = None,
+    ):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, embedding_size)
+        self.gru = nn.GRU(embedding_size, hidden_size, num_layers)
+        self.head = ProposalHead(num_layers * hidden_size, latent_size, proposal, squash)
+
+    def features(self, tokens: Tensor) -> Tensor:
+        """(B, L) tokens to (B, num_layers * hidden_size)."""
+        _, hidden = self.gru(self.embedding(tokens.long().T))
+        return hidden.transpose(0, 1).flatten(1)
+
+    def forward(self, tokens: Tensor) -> Distribution:
+        return self.head(self.features(tokens))
+
+
+class DenseEncoder(nn.Module):
+    """Fully connected encoder of binary images, leaky ReLU between layers.
+
+    Args:
+        sizes: Widths from the pixels to the last hidden layer, such as (784, 256, 128, 32).
+        latent_size: D.
+        proposal, squash: See `ProposalHead`.
+
+    Source: Section 4.2.
+    """
+
+    def __init__(
+        self,
+        sizes: tuple[int, ...],
+        latent_size: int,
+        proposal: str,
+        squash: str | None = None,
+    ):
+        super().__init__()
+        self.features = _dense(sizes)
+        self.head = ProposalHead(sizes[-1], latent_size, proposal, squash)
+
+    def forward(self, tokens: Tensor) -> Distribution:
+        return self.head(self.features(tokens.float()))
+
+
+class Decoder(nn.Module, ABC):
+    """From codes to scores and tokens."""
+
+    @abstractmethod
+    def score_tokens(self, z: Tensor, tokens: Tensor) -> Tensor:
+        """Log-probabilities (B, L, V) of every token, each position given the true ones before."""
+
+    @abstractmethod
+    def generate(self, z: Tensor, choose) -> Tensor:
+        """Free-running tokens (B, L); `choose` maps log-probabilities (..., V) to tokens (...)."""
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Greedy tokens (B, L) of codes (B, D); `UNDEFINED` from a tie on. Source: Eq. 3."""
+        return self.generate(z, unique_argmax)
+
+    def sample_tokens(self, z: Tensor) -> Tensor:
+        """Tokens (B, L) drawn one by one from the decoding distribution."""
+        return self.generate(z, lambda log_probs: _sample_categorical(log_probs))
+
+
+class SequenceDecoder(Decoder):
+    """GRU decoder: the code sets the initial state of all layers and is not fed again.
+
+    Args:
+        vocab_size: V.
+        latent_size: D.
+        hidden_size: H.
+        num_layers: GRU layers.
+        embedding_size: Width of a token's embedding.
+        length: L, tokens to generate.
+
+    Source: Sections 4.1, 4.3 and 4.4.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        latent_size: int,
+        hidden_size: int,
+        num_layers: int,
+        embedding_size: int,
+        length: int,
+    ):
+        super().__init__()
+        self.length, self.start = length, vocab_size
+        self.embedding = nn.Embedding(vocab_size + 1, embedding_size)  # one more: the start
+        self.initial = nn.Linear(latent_size, num_layers * hidden_size)
+        self.gru = nn.GRU(embedding_size, hidden_size, num_layers)
+        self.scores = nn.Linear(hidden_size, vocab_size)
+
+    def _initial_state(self, z: Tensor) -> Tensor:
+        hidden = self.initial(z).unflatten(-1, (self.gru.num_layers, -1))
+        return hidden.transpose(0, 1).contiguous()
+
+    def score_tokens(self, z: Tensor, tokens: Tensor) -> Tensor:
+        inputs = F.pad(tokens.long()[:, :-1], (1, 0), value=self.start)
+        output, _ = self.gru(self.embedding(inputs.T), self._initial_state(z))
+        return self.scores(output).log_softmax(-1).transpose(0, 1)
+
+    def generate(self, z: Tensor, choose) -> Tensor:
+        hidden = self._initial_state(z)
+        token = torch.full((len(z),), self.start, device=z.device)
+        undefined = torch.zeros(len(z), dtype=torch.bool, device=z.device)
+        tokens = []
+        for _ in range(self.length):
+            output, hidden = self.gru(self.embedding(token)[None], hidden)
+            token = choose(self.scores(output[0]).log_softmax(-1))
+            undefined = undefined | (token == UNDEFINED)
+            tokens.append(token.masked_fill(undefined, UNDEFINED))
+            token = token.clamp_min(0)  # past a tie nothing counts, the network only needs an index
+        return torch.stack(tokens, dim=1)
+
+
+class DenseDecoder(Decoder):
+    """Fully connected decoder of binary images: pixels are independent given the code.
+
+    Args:
+        sizes: Widths from the code to the pixels, such as (2, 32, 128, 256, 784).
+
+    Source: Section 4.2.
+    """
+
+    def __init__(self, sizes: tuple[int, ...]):
+        super().__init__()
+        self.logits = nn.Sequential(_dense(sizes[:-1]), nn.Linear(sizes[-2], sizes[-1]))
+
+    def pixel_log_probs(self, z: Tensor) -> Tensor:
+        """Log-probabilities (B, L, 2) of black and white at every pixel."""
+        logits = self.logits(z)
+        return F.logsigmoid(torch.stack([-logits, logits], dim=-1))
+
+    def score_tokens(self, z: Tensor, tokens: Tensor) -> Tensor:
+        return self.pixel_log_probs(z)
+
+    def generate(self, z: Tensor, choose) -> Tensor:
+        return choose(self.pixel_log_probs(z))
+
+
+def unique_argmax(log_probs: Tensor) -> Tensor:
+    """Index of the highest of (..., V) scores, `UNDEFINED` where two are highest."""
+    best = log_probs.topk(2, dim=-1)
+    tied = best.values[..., 0] == best.values[..., 1]
+    return best.indices[..., 0].masked_fill(tied, UNDEFINED)
+
+
+def _sample_categorical(log_probs: Tensor) -> Tensor:
+    flat = log_probs.exp().flatten(0, -2)
+    return flat.multinomial(1).view(log_probs.shape[:-1])
+
+
+def _dense(sizes: tuple[int, ...]) -> nn.Sequential:
+    layers = []
+    for width, next_width in pairwise(sizes):
+        layers += [nn.Linear(width, next_width), nn.LeakyReLU()]
+    return nn.Sequential(*layers)

@@ -1,0 +1,67 @@
+"""The HTML page that shows all that a regeneration wrote, with its provenance."""
+
+import html
+import json
+from pathlib import Path
+
+__all__ = ["index_page"]
+
+
+def index_page(out: Path) -> str:
+    """The HTML page that shows all chapters of a folder, with their provenance."""
+    pages = [json.loads(path.read_text()) for path in sorted(out.glob("[0-9][0-9]_*/page.json"))]
+    sections = "\n".join(_section(page) for page in pages)
+    links = " ".join(f'<a href="#{p["chapter"]}">{_title(p["chapter"])}</a>' for p in pages)
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>DD-VAE companion</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>
+<body><h1>DD-VAE companion: figures and tables</h1>
+<p>Deterministic Decoding for Discrete Data in Variational Autoencoders
+(Polykovskiy and Vetrov, AISTATS 2020), regenerated.</p><nav>{links}</nav>
+{sections}
+</body></html>
+"""
+
+
+_STYLE = """
+body { font-family: "DejaVu Sans", Arial, sans-serif; color: #222; max-width: 1000px; margin: 2em auto;
+       padding: 0 1em; line-height: 1.4 }
+nav a { margin-right: 1.5em }
+h2 { border-bottom: 1px solid #ccc; padding-top: 1em }
+iframe { border: 0; width: 100% }
+figure { margin: 2em 0; overflow-x: auto }
+figcaption { margin-bottom: .5em }
+table { border-collapse: collapse; font-size: 90% }
+td, th { padding: .25em .8em; text-align: right; border-bottom: 1px solid #e6e6e6 }
+td:first-child, th:first-child { text-align: left }
+.provenance { color: #666; font-size: 85% }
+"""
+
+
+def _title(name: str) -> str:
+    return f"{int(name[:2])}. {name[3:].replace('_', ' ')}"
+
+
+def _section(page: dict) -> str:
+    facts = {"budget": page["budget"], "seed": page["seed"], "seconds": page["seconds"]} | page["provenance"]
+    line = ", ".join(f"{name} {html.escape(str(value))}" for name, value in facts.items())
+    items = "\n".join(_show(page["chapter"], item) for item in page["items"])
+    notebook = f'<a href="notebooks/{page["chapter"]}.ipynb">executed notebook</a>'
+    return (
+        f'<h2 id="{page["chapter"]}">{_title(page["chapter"])}</h2>\n'
+        f'<p class="provenance">{line} · {notebook}</p>\n{items}'
+    )
+
+
+def _show(chapter: str, item: dict) -> str:
+    """A figure or table with its caption and the links to its files."""
+    files = " ".join(
+        f'<a href="{chapter}/{name}">{name.rsplit(".", 1)[1].upper()}</a>' for name in item["files"]
+    )
+    if item["kind"] == "table":
+        content = item["html"]
+    else:
+        source = f"{chapter}/{item['name']}.html"
+        content = f'<iframe src="{source}" height="{item["height"] + 20}" loading="lazy"></iframe>'
+    caption = f"<figcaption>{html.escape(item['caption'])} <small>{files}</small></figcaption>"
+    return f"<figure>{caption}{content}</figure>"

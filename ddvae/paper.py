@@ -1,0 +1,117 @@
+"""The numbers that the paper prints, and how ours are held against them."""
+
+from dataclasses import dataclass
+
+__all__ = ["PRINTED", "TABLE_1", "TABLE_2", "Printed", "compare"]
+
+_NORMAL = "mu**2/2 + {m2}*sigma**2 - log(sigma) + log(2*pi)/2 {constant}"
+_CONSTANTS_1 = {
+    "uniform": ("1/6", "- log(2)"),
+    "triangular": ("1/12", "- 1/2"),
+    "epanechnikov": ("1/10", "- 5/3 + log(3)"),
+    "quartic": ("1/14", "- 47/15 + log(15)"),
+    "triweight": ("1/18", "- 319/70 + log(70)"),
+    "tricube": ("35/486", "+ pi*sqrt(3)/2 - 1111/140 + log(70*sqrt(3))"),
+    "cosine": ("(1/2 - 4/pi**2)", "- 1 + log(pi/2)"),
+}
+
+TABLE_1: dict[str, str] = {
+    name: _NORMAL.format(m2=m2, constant=constant) for name, (m2, constant) in _CONSTANTS_1.items()
+} | {"gaussian": "mu**2/2 + sigma**2/2 - log(sigma) - 1/2"}
+"""Table 1 as printed: divergence from N(0, 1), formulas in mu and sigma."""
+
+TABLE_2: dict[str, str] = {
+    "uniform": "-log(sigma)",
+    "triangular": "-1/2 + log(2) - log(sigma)",
+    "epanechnikov": "-5/3 + log(6) - log(sigma)",
+    "quartic": "-47/15 + log(30) - log(sigma)",
+    "triweight": "-319/70 + log(140) - log(sigma)",
+    "tricube": "-1111/140 + pi*sqrt(3)/2 + log(140*sqrt(3)) - log(sigma)",
+    "cosine": "-1 + log(pi) - log(sigma)",
+}
+"""Table 2 as printed: divergence from U[-1, 1], formulas in sigma."""
+
+
+@dataclass(frozen=True)
+class Printed:
+    """A number of the paper or of its released code's notebooks.
+
+    Attributes:
+        label: The quantity, for tables.
+        value: As printed.
+        source: Where it is printed.
+        better: "lower" or "higher"; "equal" if neither side is better.
+        tolerance: Distance that counts as agreement.
+        unit: "nats", "%" or "".
+    """
+
+    label: str
+    value: float
+    source: str
+    better: str
+    tolerance: float
+    unit: str = ""
+
+
+_RELEASED = "released notebooks"
+
+PRINTED: dict[str, Printed] = {
+    f"bricks.{key}.{quantity}": Printed(
+        f"{quantity.upper()} of decoded samples, {label}", value, _RELEASED, "lower", 0.0005, "nats"
+    )
+    for key, label, values in (
+        ("uniform", "DD-VAE U/U", (0.0033, 0.0008)),
+        ("tricube", "DD-VAE U/T", (0.0066, 0.0017)),
+        ("gaussian", "VAE G/G", (0.0073, 0.0019)),
+    )
+    for quantity, value in zip(("kl", "js"), values)
+} | {
+    "mnist.ddvae.knn": Printed("kNN accuracy, DD-VAE", 87.8, "Section 4.2", "higher", 1.0, "%"),
+    "mnist.vae.knn": Printed("kNN accuracy, VAE", 86.1, "Section 4.2", "higher", 1.0, "%"),
+}
+
+
+def compare(ours: dict[str, float], recorded: dict[str, float] | None = None):
+    """Ours beside the printed numbers, one row each.
+
+    Args:
+        ours: Value of this run by key of `PRINTED`.
+        recorded: Value of the recorded run by the same keys.
+
+    Returns:
+        A pandas table: quantity, ours, recorded, paper, difference, verdict. The verdict is
+        "agrees" within the tolerance, else "better" or "worse" where a side is better, or "differs".
+
+    Raises:
+        ValueError: a key that the paper does not print.
+    """
+    import pandas as pd
+
+    recorded = recorded or {}
+    unknown = sorted((set(ours) | set(recorded)) - set(PRINTED))
+    if unknown:
+        raise ValueError(f"no printed number {unknown[0]!r}; expected one of {', '.join(PRINTED)}")
+    rows = []
+    for key, value in ours.items():
+        printed = PRINTED[key]
+        rows.append(
+            {
+                "quantity": printed.label + (f" ({printed.unit})" if printed.unit else ""),
+                "ours": value,
+                "recorded": recorded.get(key, float("nan")),
+                "paper": printed.value,
+                "difference": value - printed.value,
+                "verdict": _verdict(value, printed),
+                "printed in": printed.source,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _verdict(value: float, printed: Printed) -> str:
+    difference = value - printed.value
+    if abs(difference) <= printed.tolerance:
+        return f"agrees (±{printed.tolerance:g})"
+    if printed.better == "equal" or difference != difference:
+        return "differs"
+    return "better" if (difference < 0) == (printed.better == "lower") else "worse"

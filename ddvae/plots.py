@@ -1,0 +1,133 @@
+"""Pictures: arrays in, plotly figure out. The only module that knows plotly."""
+
+import base64
+import functools
+import warnings
+from pathlib import Path
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from .data import replace_file
+
+__all__ = ["COLOURS", "curves", "figure", "mimebundle", "save_figure", "static_image"]
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C8C")
+"""Okabe and Ito's palette, which the colour-blind can tell apart."""
+
+_AXIS = {
+    "showline": True,
+    "linecolor": "#444444",
+    "ticks": "outside",
+    "gridcolor": "#e6e6e6",
+    "zeroline": False,
+    "automargin": True,
+}
+_LAYOUT = {
+    "template": "plotly_white",
+    "colorway": COLOURS,
+    "font": {"family": "DejaVu Sans, Arial, sans-serif", "size": 14, "color": "#222222"},
+    "paper_bgcolor": "white",
+    "plot_bgcolor": "white",
+    "margin": {"l": 70, "r": 30, "t": 60, "b": 60},
+    "legend": {"bgcolor": "rgba(255,255,255,0.8)"},
+}
+
+
+def figure(rows: int = 1, columns: int = 1, titles=None, width=760, height=460, **kwargs) -> go.Figure:
+    """An empty figure in the house style.
+
+    Args:
+        rows, columns: Panels.
+        titles: One a panel.
+        width, height: Pixels.
+        kwargs: For plotly's `make_subplots`.
+    """
+    fig = make_subplots(rows, columns, subplot_titles=titles, **kwargs)
+    fig.update_layout(width=width, height=height, **_LAYOUT)
+    fig.update_xaxes(**_AXIS)
+    fig.update_yaxes(**_AXIS)
+    return fig
+
+
+def curves(x, lines: dict, x_title: str, y_title: str, title: str | None = None, **size) -> go.Figure:
+    """Lines over a shared x.
+
+    Args:
+        x: (N,) values.
+        lines: (N,) values by legend entry.
+        x_title, y_title: Axis titles with units.
+        title: Of the figure.
+        size: width and height in pixels.
+    """
+    fig = figure(**size)
+    for i, (name, y) in enumerate(lines.items()):
+        fig.add_scatter(x=np.asarray(x), y=np.asarray(y), name=name, line_color=COLOURS[i % 8])
+    fig.update_layout(title=title)
+    fig.update_xaxes(title=x_title)
+    fig.update_yaxes(title=y_title)
+    return fig
+
+
+def static_image(fig: go.Figure, kind: str = "png") -> bytes | None:
+    """The figure as PNG or SVG bytes; None, with one warning, where no browser is found."""
+    if not _browser_found():
+        return None
+    return _draw(fig, kind)
+
+
+def _draw(fig: go.Figure, kind: str) -> bytes:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # plotly warns that a running browser ignores its options
+        return fig.to_image(format=kind, scale=1.5 if kind == "png" else 1)
+
+
+@functools.cache
+def _browser_found() -> bool:
+    """Starts the browser that draws static images, once for all figures of the process."""
+    import kaleido
+
+    try:
+        kaleido.start_sync_server(silence_warnings=True)
+        _draw(go.Figure(), "png")
+    except Exception as error:  # whatever a missing or broken browser raises, HTML still works
+        warnings.warn(
+            f"no browser to draw PNG and SVG with ({type(error).__name__}); figures are HTML alone. "
+            "Install Chromium or Chrome to have them",
+            stacklevel=4,
+        )
+        return False
+    return True
+
+
+def mimebundle(fig: go.Figure) -> dict:
+    """What a notebook displays: interactive in JupyterLab, a PNG on GitHub and nbviewer."""
+    bundle = {"application/vnd.plotly.v1+json": fig.to_plotly_json()}
+    png = static_image(fig)
+    if png is not None:
+        bundle["image/png"] = base64.b64encode(png).decode()
+    return bundle
+
+
+def save_figure(fig: go.Figure, folder: Path, name: str) -> list[str]:
+    """Writes HTML and, where a browser is found, PNG and SVG; returns the files' names."""
+    contents = {
+        "html": fig.to_html(include_plotlyjs="../plotly.min.js", full_html=True).encode(),
+        "png": static_image(fig, "png"),
+        "svg": static_image(fig, "svg"),
+    }
+    written = []
+    for kind, content in contents.items():
+        if content is not None:
+            with replace_file(folder / f"{name}.{kind}") as path:
+                path.write_bytes(content)
+            written.append(f"{name}.{kind}")
+    return written
+
+
+def plotly_javascript() -> str:
+    """The library that saved HTML figures load from the folder above theirs."""
+    from plotly.offline import get_plotlyjs
+
+    return get_plotlyjs()

@@ -1,0 +1,266 @@
+"""Runs of presets with their provenance: trained, kept in a folder, read back."""
+
+import json
+import os
+import platform
+import subprocess
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import __version__
+from .data import replace_file
+from .experiments import BUDGETS, PRESETS, Preset, find_preset
+from .train import CHECKPOINT, Run, fit, load_checkpoint, save_checkpoint, seed_everything
+from .vae import VAE
+
+__all__ = ["RUNS", "Record", "obtain", "provenance", "recorded", "train"]
+
+RUNS = Path(__file__).resolve().parents[1] / "data" / "runs"
+"""The recorded runs, one folder a preset and seed."""
+
+WEIGHTS = "weights.pt"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A finished run: what it was, what it cost, and what came out.
+
+    Attributes:
+        name, budget, seed: Which run.
+        settings: Of the run, as plain values.
+        results: Numbers of `Preset.evaluate`.
+        provenance: Code, versions and device.
+        seconds: Of training.
+        folder: Where run.json, log.csv, arrays.npz and perhaps weights.pt lie.
+    """
+
+    name: str
+    budget: str
+    seed: int
+    settings: dict
+    results: dict
+    provenance: dict
+    seconds: float
+    folder: Path
+
+    @property
+    def preset(self) -> Preset:
+        return PRESETS[self.name]
+
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What the figures need, by name; snapshots of the training as snapshot_<epoch>."""
+        with np.load(self.folder / "arrays.npz", allow_pickle=False) as file:
+            return dict(file)
+
+    @property
+    def label(self) -> str:
+        """How the run is named below figures and tables."""
+        epochs = self.settings["epochs"]
+        minutes = self.seconds / 60
+        return f"{self.name}, {epochs} epochs, seed {self.seed}, {minutes:.1f} min"
+
+    def model(self) -> VAE:
+        """The trained model.
+
+        Raises:
+            FileNotFoundError: the record was kept without its weights.
+        """
+        model = self.preset.model()
+        model.load_state_dict(load_checkpoint(self.folder / WEIGHTS)["model"])
+        return model.eval()
+
+
+def train(
+    name: str,
+    budget: str = "laptop",
+    seed: int = 1,
+    folder: str | Path | None = None,
+    device: str = "cpu",
+    resume: bool = False,
+    time_limit: float | None = None,
+    progress: bool = True,
+) -> Record | None:
+    """Trains a preset, evaluates it and writes its record.
+
+    Args:
+        name: One of `PRESETS`.
+        budget: "smoke", "laptop" or "full".
+        seed: Of everything random.
+        folder: Where the record goes, by default figures/runs/<name>/seed<seed>.
+        device: For training; evaluation runs on the CPU.
+        resume: Go on from a checkpoint in the folder; a finished run is only read.
+        time_limit: Seconds of training after which to save and stop.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        The record, or None where the run was stopped before its end.
+
+    Raises:
+        ValueError: unknown preset or budget.
+    """
+    preset = find_preset(name)
+    run = preset.scaled_run(budget, seed)
+    folder = Path(folder or Path("figures", "runs", name, f"seed{seed}"))
+    if resume and (folder / "run.json").exists():
+        done = read_record(folder)
+        if (done.budget, done.settings) == (budget, _plain(run)):
+            return done
+    seed_everything(seed)
+    model = preset.model()
+    fitted = fit(
+        model,
+        preset.data(budget),
+        run,
+        folder,
+        resume=resume,
+        time_limit=time_limit,
+        device=device,
+        progress=progress,
+        on_epoch=_Snapshots(preset, run.epochs, folder / "snapshots"),
+    )
+    if not fitted.finished:
+        return None
+    results, arrays = preset.evaluate(model.to("cpu").eval(), budget)
+    for file in sorted((folder / "snapshots").glob("*.npy")):
+        arrays[f"snapshot_{file.stem}"] = np.load(file)
+    record = Record(
+        name, budget, seed, _plain(run), results, provenance(device), round(fitted.seconds, 1), folder
+    )
+    _write(record, model, arrays)
+    return record
+
+
+def read_record(folder: Path) -> Record:
+    """The record in a folder.
+
+    Raises:
+        FileNotFoundError: it holds none.
+        ValueError: its run.json is damaged or of another preset.
+    """
+    path = folder / "run.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; expected a finished run")
+    try:
+        record = Record(**json.loads(path.read_text()), folder=folder)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is no record of a run ({error})") from None
+    find_preset(record.name)
+    return record
+
+
+def recorded(name: str) -> list[Record]:
+    """All recorded runs of a preset, by seed.
+
+    Raises:
+        ValueError: unknown preset.
+        FileNotFoundError: none is recorded.
+    """
+    find_preset(name)
+    folders = sorted((RUNS / name).glob("seed*"), key=lambda f: int(f.name.removeprefix("seed")))
+    if not folders:
+        raise FileNotFoundError(f"{RUNS / name} holds no run; expected one by python -m ddvae train {name}")
+    return [read_record(folder) for folder in folders]
+
+
+def obtain(
+    name: str, budget: str, out: str = "", seeds: tuple[int, ...] = (1,), device: str = "cpu"
+) -> list[Record]:
+    """The runs that a chapter shows: read from data/runs at "recorded", else trained.
+
+    Args:
+        name: One of `PRESETS`.
+        budget: One of `BUDGETS`.
+        out: Folder whose runs/ receives trained runs; "" for figures. An interrupted training in it
+            goes on, a finished one is read.
+        seeds: To train; at "recorded" all seeds on record are returned.
+        device: For training.
+
+    Raises:
+        ValueError: unknown preset or budget.
+        KeyboardInterrupt: training was stopped; it goes on the next time.
+    """
+    if budget not in BUDGETS:
+        raise ValueError(f"budget is {budget!r}; expected one of {', '.join(BUDGETS)}")
+    if budget == "recorded":
+        return recorded(name)
+    records = []
+    for seed in seeds:
+        folder = Path(out or "figures", "runs", name, f"seed{seed}")
+        record = train(name, budget, seed, folder, device, resume=True, progress=False)
+        if record is None:
+            raise KeyboardInterrupt(f"training of {name} was stopped; run again to go on")
+        records.append(record)
+    return records
+
+
+def provenance(device: str = "cpu") -> dict[str, str]:
+    """What a number depends on besides its settings: code, versions, device."""
+    packages = ("torch", "numpy", "rdkit")
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    kind = torch.device(device).type
+    name = torch.cuda.get_device_name(device) if kind == "cuda" else f"{os.cpu_count()} CPU cores"
+    return (
+        {"ddvae": __version__, "code": _code_version(), "python": platform.python_version()}
+        | versions
+        | {"device": name}
+    )
+
+
+def _code_version() -> str:
+    """The commit of a checkout, "+" if files were changed since; "installed" elsewhere."""
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        commit, status = (
+            subprocess.run([*git, *words], capture_output=True, text=True, check=True).stdout.strip()
+            for words in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--", "."])
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "installed"
+    return commit + ("+" if status else "")
+
+
+class _Snapshots:
+    """Keeps a preset's snapshot after about twenty epochs, denser at first."""
+
+    def __init__(self, preset: Preset, epochs: int, folder: Path):
+        self.preset, self.folder = preset, folder
+        self.chosen = {round(epochs ** (i / 19)) for i in range(20)}
+
+    def __call__(self, model: VAE, epoch: int) -> None:
+        if epoch not in self.chosen:
+            return
+        picture = self.preset.snapshot(model)
+        if picture is not None:
+            with replace_file(self.folder / f"{epoch:04d}.npy") as path, open(path, "wb") as file:
+                np.save(file, picture)
+
+
+def _write(record: Record, model: VAE, arrays: dict) -> None:
+    """Weights and arrays first: a folder with a run.json is complete."""
+    save_checkpoint(record.folder / WEIGHTS, {"model": model.state_dict()})
+    with replace_file(record.folder / "arrays.npz") as path, open(path, "wb") as file:
+        np.savez_compressed(file, **arrays)
+    content = {k: v for k, v in asdict(record).items() if k != "folder"}
+    with replace_file(record.folder / "run.json") as path:
+        path.write_text(json.dumps(content, indent=1) + "\n")
+    (record.folder / CHECKPOINT).unlink(missing_ok=True)
+    for file in (record.folder / "snapshots").glob("*.npy"):
+        file.unlink()
+    if (record.folder / "snapshots").is_dir():
+        (record.folder / "snapshots").rmdir()
+
+
+def _plain(run: Run) -> dict:
+    """Settings as they come back from JSON."""
+    return json.loads(json.dumps(run.describe()))

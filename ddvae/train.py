@@ -1,0 +1,392 @@
+"""Training: frozen settings, one loop for every model, checkpoints that resume exactly."""
+
+import csv
+import dataclasses
+import math
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .data import replace_file
+from .schedules import Constant, Schedule
+from .vae import VAE, Batch, Terms, elbo, relaxed_elbo
+
+__all__ = ["Diverged", "Fitted", "Run", "fit", "load_checkpoint", "save_checkpoint", "seed_everything"]
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "log.csv"
+COLUMNS = (
+    "epoch",
+    "step",
+    "beta",
+    "temperature",
+    "learning_rate",
+    "value",
+    "reconstruction",
+    "kl",
+    "exact",
+    "seconds",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Settings of one training run; schedules are functions of the epoch.
+
+    Args:
+        epochs: Passes over the data.
+        learning_rate: Of Adam.
+        beta: Weight of the divergence (see `reduction`).
+        temperature: tau of the relaxed argmax; None trains the ordinary ELBO.
+        batch_size: Sequences a step.
+        scores: "prob" | "log_prob", what the relaxed argmax compares.
+        reduction: "sum" | "mean" over positions; under "sum" beta is in nats per sequence.
+        clip_value: Gradients are clamped to [-clip_value, clip_value], None for not at all.
+        clip_norm: Largest norm of the whole gradient, None for any.
+        seed: Of weights, data order and noise.
+    """
+
+    epochs: int
+    learning_rate: Schedule
+    beta: Schedule = Constant(1.0)
+    temperature: Schedule | None = None
+    batch_size: int = 512
+    scores: str = "prob"
+    reduction: str = "sum"
+    clip_value: float | None = None
+    clip_norm: float | None = None
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("epochs", "batch_size"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} is {value!r}; expected a whole number from 1")
+
+    def evaluate(self, model: VAE, batch: Batch, epoch: float) -> Terms:
+        """The objective's terms with the schedules at that epoch."""
+        beta = self.beta(epoch)
+        if self.temperature is None:
+            return elbo(model, batch, beta, self.reduction)
+        temperature = self.temperature(epoch)
+        return relaxed_elbo(model, batch, temperature, beta, self.scores, self.reduction)
+
+    def describe(self) -> dict:
+        """Settings as plain values, schedules as their name and numbers."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+
+class Diverged(FloatingPointError):
+    """The loss or a weight is no longer a finite number."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What `fit` returns.
+
+    Attributes:
+        finished: False if stopped by Ctrl-C or the time limit.
+        log: One row an epoch: means of the terms (nats per sequence), settings, seconds.
+        seconds: Training time, over all resumptions.
+    """
+
+    finished: bool
+    log: list[dict]
+    seconds: float
+
+
+def fit(
+    model: VAE,
+    data,
+    run: Run,
+    folder: str | Path | None = None,
+    *,
+    resume: bool = False,
+    time_limit: float | None = None,
+    checkpoint_every: float = 120.0,
+    device: str | torch.device = "cpu",
+    progress: bool = True,
+    on_epoch: Callable[[VAE, int], None] | None = None,
+) -> Fitted:
+    """Trains the model in place.
+
+    Args:
+        model: Any `VAE`.
+        data: Anything with `steps(batch_size)` and `batches(epoch, batch_size, seed)`.
+        run: The settings.
+        folder: Where checkpoint.pt and log.csv go; None keeps nothing.
+        resume: Go on from the folder's checkpoint if there is one. On a CPU the result is bit for
+            bit that of a run never interrupted.
+        time_limit: Seconds after which to save and stop.
+        checkpoint_every: Seconds between checkpoints.
+        device: Where to train.
+        progress: Whether to show a progress bar.
+        on_epoch: Called with the model and the number of epochs done.
+
+    Raises:
+        Diverged: NaN or infinity; the last checkpoint, which is finite, stays.
+        ValueError: the checkpoint belongs to other settings, or is damaged.
+        OSError: a checkpoint cannot be written; the last one stays.
+    """
+    state = _State(model.to(device), run)
+    if folder is not None:
+        state.open(Path(folder), resume)
+    steps = data.steps(run.batch_size)
+    started, saved = time.monotonic() - state.seconds, time.monotonic()
+    limit = math.inf if time_limit is None else time.monotonic() + time_limit
+    bar = _ProgressBar(steps * run.epochs, state, progress)
+    with _interruptible() as interrupted, _without_denormals(), bar:
+        for epoch in range(state.step // steps, run.epochs):
+            done = state.step - epoch * steps
+            batches = data.batches(epoch, run.batch_size, run.seed)
+            for i, batch in enumerate(islice(batches, done, None), start=done):
+                state.advance(batch.to(device), epoch + i / steps)
+                state.seconds = time.monotonic() - started
+                bar.show(state, epoch + i / steps, batch)
+                if interrupted.is_set() or time.monotonic() > limit:
+                    break
+                if time.monotonic() - saved > checkpoint_every:
+                    state.save()
+                    saved = time.monotonic()
+            if state.step < (epoch + 1) * steps:
+                break
+            state.end_epoch(epoch + 1)
+            if on_epoch is not None:
+                on_epoch(model, epoch + 1)
+            if interrupted.is_set() or time.monotonic() > limit:
+                break
+    state.save()
+    return Fitted(state.step == steps * run.epochs, state.log, state.seconds)
+
+
+class _State:
+    """All that changes during a run, and how it goes to disk and back."""
+
+    def __init__(self, model: VAE, run: Run):
+        self.model, self.run, self.folder = model, run, None
+        self.optimizer = torch.optim.Adam(model.parameters())
+        self.step, self.seconds, self.log = 0, 0.0, []
+        self.sums = torch.zeros(5, dtype=torch.float64)
+
+    def advance(self, batch: Batch, epoch: float) -> None:
+        """One step of Adam."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.run.learning_rate(epoch)
+        terms = self.run.evaluate(self.model, batch, epoch)
+        means = [_mean(getattr(terms, name), batch) for name in COLUMNS[5:9]]
+        self.optimizer.zero_grad(set_to_none=True)
+        (-means[0]).backward()
+        values = torch.stack([m.detach().double() for m in means]).cpu()
+        if not values.isfinite().all():
+            raise Diverged(self._diagnosis(dict(zip(COLUMNS[5:9], values.tolist()))))
+        if self.run.clip_value is not None:
+            nn.utils.clip_grad_value_(self.model.parameters(), self.run.clip_value)
+        if self.run.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.run.clip_norm)
+        self.optimizer.step()
+        self.step += 1
+        self.sums += torch.cat([values, torch.ones(1)])
+
+    def _diagnosis(self, terms: dict) -> str:
+        parts = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
+        return (
+            f"training diverged at step {self.step}: {parts}. The last checkpoint is kept. Try a lower "
+            "learning rate, a higher final temperature, or clip_norm=1"
+        )
+
+    def end_epoch(self, epoch: int) -> None:
+        """Adds the epoch's means to the log."""
+        run, last = self.run, epoch - 1e-9
+        temperature = None if run.temperature is None else run.temperature(last)
+        means = (self.sums[:4] / self.sums[4]).tolist()
+        settings = [epoch, self.step, run.beta(last), temperature, run.learning_rate(last)]
+        self.log.append(dict(zip(COLUMNS, [*settings, *means, round(self.seconds, 3)])))
+        self.sums.zero_()
+
+    def open(self, folder: Path, resume: bool) -> None:
+        self.folder = folder
+        if resume and (folder / CHECKPOINT).exists():
+            self.load_state(load_checkpoint(folder / CHECKPOINT))
+
+    def save(self) -> None:
+        """Writes checkpoint and log, unless a weight is not finite."""
+        if self.folder is None:
+            return
+        if not all(p.isfinite().all() for p in self.model.parameters()):
+            raise Diverged(self._diagnosis({}))
+        save_checkpoint(self.folder / CHECKPOINT, self.state())
+        with replace_file(self.folder / LOG) as path, open(path, "w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.log)
+
+    def state(self) -> dict:
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "settings": self.run.describe(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "sums": self.sums,
+            "log": self.log,
+            "generators": _generators(),
+        }
+
+    def load_state(self, state: dict) -> None:
+        settings = self.run.describe()
+        for name, value in settings.items():
+            if state["settings"].get(name) != value:
+                was = state["settings"].get(name)
+                raise ValueError(
+                    f"{self.folder / CHECKPOINT} was trained with {name} {was!r}, this run has "
+                    f"{value!r}; expected the same settings, or another folder"
+                )
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(f"{self.folder / CHECKPOINT} is of another model: {error}") from None
+        self.step, self.seconds, self.sums = state["step"], state["seconds"], state["sums"]
+        self.log = state["log"]
+        _set_generators(state["generators"])
+
+
+def save_checkpoint(path: str | Path, state: dict) -> None:
+    """Writes tensors and plain values beside the path, then renames; an old file survives failure.
+
+    Raises:
+        OSError: the file cannot be written; the message names it.
+    """
+    try:
+        with replace_file(path) as beside, open(beside, "wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+    except (OSError, RuntimeError) as error:
+        # torch reports a failed write as a RuntimeError of its zip writer.
+        raise OSError(f"{path} could not be written ({error}); an earlier checkpoint is kept") from error
+
+
+def load_checkpoint(path: str | Path) -> dict:
+    """Reads what `save_checkpoint` wrote, without unpickling code.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no checkpoint or is damaged.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; expected a checkpoint written by fit")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises half a dozen kinds for a file that is not its own
+        raise ValueError(f"{path} is no readable checkpoint ({type(error).__name__})") from error
+    if not isinstance(state, dict) or "model" not in state:
+        raise ValueError(f"{path} is no checkpoint of fit; expected a dictionary with 'model'")
+    return state
+
+
+def seed_everything(seed: int) -> None:
+    """Seeds torch (all devices), numpy and random."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+def _mean(term: Tensor, batch: Batch) -> Tensor:
+    return term.mean() if batch.weights is None else (batch.weights * term).mean()
+
+
+def _plain(value):
+    if dataclasses.is_dataclass(value):
+        return {"kind": type(value).__name__, **dataclasses.asdict(value)}
+    return value
+
+
+def _generators() -> dict[str, Tensor | list]:
+    state = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state_all()
+    return state
+
+
+def _set_generators(state: dict) -> None:
+    torch.set_rng_state(state["cpu"])
+    if "cuda" in state and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets, so that a step is never cut in half."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: event.set())
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _without_denormals() -> Iterator[None]:
+    """Counts numbers below 1e-38 as 0 on a CPU.
+
+    The gradients of saturated relaxed indicators are such numbers, and make a step 3 to 5 times slower.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+class _ProgressBar:
+    """A progress bar where tqdm is installed, silence elsewhere."""
+
+    def __init__(self, total: int, state: _State, progress: bool):
+        self.bar = None
+        if progress:
+            with suppress(ImportError):  # a bare machine trains in silence
+                from tqdm.auto import tqdm
+
+                self.bar = tqdm(total=total, initial=state.step, mininterval=0.5, unit="step")
+        self.sequences, self.shown = 0, time.monotonic()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.bar is not None:
+            self.bar.close()
+
+    def show(self, state: _State, epoch: float, batch: Batch) -> None:
+        if self.bar is None:
+            return
+        self.sequences += len(batch.tokens) if batch.repeats is None else int(batch.repeats.sum())
+        self.bar.update()
+        now = time.monotonic()
+        if now - self.shown < 0.5:
+            return
+        count = max(state.sums[4].item(), 1)
+        reconstruction, kl, exact = (state.sums[1:4] / count).tolist()
+        shown = {"rec": f"{reconstruction:.3g}", "kl": f"{kl:.3g}", "exact": f"{exact:.3f}"}
+        shown["beta"] = f"{state.run.beta(epoch):.3g}"
+        if state.run.temperature is not None:
+            shown["tau"] = f"{state.run.temperature(epoch):.2g}"
+        shown["seq/s"] = f"{self.sequences / (now - self.shown):.0f}"
+        self.bar.set_postfix(shown, refresh=False)
+        self.sequences, self.shown = 0, now

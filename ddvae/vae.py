@@ -1,0 +1,231 @@
+"""The model and its objectives, each a free function that returns named terms."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Independent, Normal, Uniform, kl_divergence
+
+from .nets import Decoder
+from .relaxation import check_tokens, relaxed_argmax_log_prob
+
+__all__ = [
+    "VAE",
+    "Batch",
+    "StandardNormal",
+    "Terms",
+    "UnitCube",
+    "argmax_elbo",
+    "elbo",
+    "relaxed_elbo",
+]
+
+
+class StandardNormal(nn.Module):
+    """The prior N(0, I) on R^D, as a module that returns a distribution."""
+
+    def __init__(self, latent_size: int):
+        super().__init__()
+        self.register_buffer("zero", torch.zeros(latent_size), persistent=False)
+
+    def forward(self) -> Distribution:
+        return Independent(Normal(self.zero, self.zero + 1), 1)
+
+
+class UnitCube(nn.Module):
+    """The prior U[-1, 1]^D (Section 2.1), as a module that returns a distribution."""
+
+    def __init__(self, latent_size: int):
+        super().__init__()
+        self.register_buffer("zero", torch.zeros(latent_size), persistent=False)
+
+    def forward(self) -> Distribution:
+        # Both ends belong to the support: a proposal may touch them.
+        return Independent(Uniform(self.zero - 1, self.zero + 1, validate_args=False), 1)
+
+
+class Batch(NamedTuple):
+    """What an objective sees of the data.
+
+    Attributes:
+        tokens: (B, L) integers.
+        mask: (B, L), False where a position is padding; None if none is.
+        weights: (B,) of mean 1, how much each sequence counts; None if all count the same.
+        repeats: (B,) integers from 1, codes drawn for each sequence; None for one each.
+    """
+
+    tokens: Tensor
+    mask: Tensor | None = None
+    weights: Tensor | None = None
+    repeats: Tensor | None = None
+
+    def to(self, device) -> "Batch":
+        return Batch(*(None if x is None else x.to(device, non_blocking=True) for x in self))
+
+
+class Terms(NamedTuple):
+    """An objective's value and its parts, (B,) each, averaged over the codes of a sequence.
+
+    Attributes:
+        value: What training maximises.
+        reconstruction: Nats per sequence, summed over positions.
+        kl: Divergence from the prior, nats per sequence.
+        exact: Share of the codes at which greedy decoding returns the sequence.
+        kl_sampled: True if the divergence has no closed form and was estimated from the codes.
+    """
+
+    value: Tensor
+    reconstruction: Tensor
+    kl: Tensor
+    exact: Tensor
+    kl_sampled: bool = False
+
+
+class VAE(nn.Module):
+    """A variational autoencoder of discrete data.
+
+    Args:
+        encoder: Module from tokens (B, L) to a distribution over codes (B, D).
+        decoder: A `Decoder`.
+        prior: Module without arguments that returns a distribution over codes.
+    """
+
+    def __init__(self, encoder: nn.Module, decoder: Decoder, prior: nn.Module):
+        super().__init__()
+        self.encoder, self.decoder, self.prior = encoder, decoder, prior
+
+    def encode(self, tokens: Tensor) -> Distribution:
+        """The proposal q(z | x) of tokens (B, L)."""
+        return self.encoder(tokens)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Greedy tokens (B, L) of codes (B, D); a tie gives `ddvae.nets.UNDEFINED`."""
+        return self.decoder.decode(z)
+
+    def sample(self, n: int, law: Distribution | None = None) -> Tensor:
+        """Greedy tokens (n, L) of codes drawn from `law`, by default the prior."""
+        return self.decode((law or self.prior()).sample((n,)))
+
+
+def elbo(model: VAE, batch: Batch, beta: float = 1.0, reduction: str = "sum") -> Terms:
+    """Evidence lower bound with a stochastic decoder, one draw of the code.
+
+    Args:
+        model: The model.
+        batch: The data.
+        beta: Weight of the divergence; nats per nat of reconstruction under reduction "sum".
+        reduction: "sum" over positions as in the text; "mean" as in the released code, which
+            makes beta weigh against the mean token. The reported parts are sums either way.
+
+    Source: Eq. 2; beta from Higgins et al. (2017).
+    """
+    q, z, batch_rows = _draw_codes(model, batch)
+    log_probs = model.decoder.score_tokens(z, batch_rows.tokens)
+    check_tokens(batch_rows.tokens, log_probs)
+    own = log_probs.gather(-1, batch_rows.tokens.long().unsqueeze(-1)).squeeze(-1)
+    if batch_rows.mask is not None:
+        own = own.masked_fill(~batch_rows.mask, 0.0)
+    return _terms(model, batch, q, z, own.sum(-1), _exact(log_probs, batch_rows), beta, reduction)
+
+
+def relaxed_elbo(
+    model: VAE,
+    batch: Batch,
+    temperature: float,
+    beta: float = 1.0,
+    scores: str = "prob",
+    reduction: str = "sum",
+) -> Terms:
+    """The relaxed objective of deterministic decoding, L_tau.
+
+    Args:
+        model, batch, beta, reduction: See `elbo`.
+        temperature: tau, in (0, 1).
+        scores: "prob" compares probabilities as in the text, "log_prob" log-probabilities as in
+            the released code.
+
+    Raises:
+        ValueError: an argument has a value not listed.
+
+    Source: Eq. 13.
+    """
+    if scores not in ("prob", "log_prob"):
+        raise ValueError(f"scores is {scores!r}; expected 'prob' or 'log_prob'")
+    q, z, batch_rows = _draw_codes(model, batch)
+    log_probs = model.decoder.score_tokens(z, batch_rows.tokens)
+    pi = log_probs.exp() if scores == "prob" else log_probs
+    rows = relaxed_argmax_log_prob(pi, batch_rows.tokens, temperature, batch_rows.mask)
+    return _terms(model, batch, q, z, rows, _exact(log_probs, batch_rows), beta, reduction)
+
+
+def argmax_elbo(model: VAE, batch: Batch, beta: float = 1.0) -> Terms:
+    """The objective of deterministic decoding itself, L_*: -inf unless every code decodes back.
+
+    Source: Eq. 5.
+    """
+    q, z, batch_rows = _draw_codes(model, batch)
+    log_probs = model.decoder.score_tokens(z, batch_rows.tokens)
+    check_tokens(batch_rows.tokens, log_probs)
+    exact = _exact(log_probs, batch_rows)
+    return _terms(model, batch, q, z, exact.log(), exact, beta, "sum")
+
+
+def _draw_codes(model: VAE, batch: Batch) -> tuple[Distribution, Tensor, Batch]:
+    """The proposals (B,), the codes (R, D) and the batch with one row a code."""
+    q = model.encode(batch.tokens)
+    if batch.repeats is None:
+        return q, q.rsample(), batch
+    most = int(batch.repeats.max())
+    chosen = torch.arange(most, device=batch.repeats.device) < batch.repeats[:, None]
+    z = q.rsample((most,)).transpose(0, 1)[chosen]
+    rows = _rows(batch.repeats)
+    mask = None if batch.mask is None else batch.mask[rows]
+    return q, z, Batch(batch.tokens[rows], mask)
+
+
+def _rows(repeats: Tensor) -> Tensor:
+    return torch.arange(len(repeats), device=repeats.device).repeat_interleave(repeats)
+
+
+def _average_codes(rows: Tensor, repeats: Tensor | None) -> Tensor:
+    """(R,) values of the codes to (B,) means over the codes of each sequence."""
+    if repeats is None:
+        return rows
+    total = rows.new_zeros(len(repeats)).index_add(0, _rows(repeats), rows)
+    return total / repeats
+
+
+def _exact(log_probs: Tensor, batch: Batch) -> Tensor:
+    """(B,) 1.0 where greedy decoding returns the tokens, which teacher forcing tells exactly:
+
+    the true prefix is what greedy decoding feeds as long as it makes no mistake.
+    """
+    index = batch.tokens.long().unsqueeze(-1)
+    log_probs = log_probs.detach()
+    own = log_probs.gather(-1, index).squeeze(-1)
+    right = own > log_probs.scatter(-1, index, -torch.inf).amax(-1)
+    if batch.mask is not None:
+        right = right | ~batch.mask
+    return right.all(-1).to(log_probs.dtype)
+
+
+def _terms(model, batch, q, z, reconstruction, exact, beta, reduction) -> Terms:
+    if reduction not in ("sum", "mean"):
+        raise ValueError(f"reduction is {reduction!r}; expected 'sum' or 'mean'")
+    kl, sampled = _divergence(q, model.prior(), z, batch.repeats)
+    reconstruction = _average_codes(reconstruction, batch.repeats)
+    positions = 1.0
+    if reduction == "mean":
+        mask = batch.mask
+        positions = batch.tokens.shape[1] if mask is None else mask.sum() / len(mask)
+    value = reconstruction / positions - beta * kl
+    return Terms(value, reconstruction, kl, _average_codes(exact, batch.repeats), sampled)
+
+
+def _divergence(q, prior, z, repeats) -> tuple[Tensor, bool]:
+    try:
+        return kl_divergence(q, prior), False
+    except NotImplementedError:
+        if repeats is not None:
+            raise ValueError(f"repeats need a registered divergence of {q} from {prior}") from None
+        return q.log_prob(z) - prior.log_prob(z), True
