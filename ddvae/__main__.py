@@ -1,4 +1,4 @@
-"""The command line: `python -m ddvae reproduce | train | presets`."""
+"""The command line: `python -m ddvae reproduce | train | notebooks | presets`."""
 
 import argparse
 import os
@@ -44,6 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--time-limit", type=float, metavar="SECONDS", help="then save and stop")
     one.set_defaults(command=_train)
 
+    here = commands.add_parser("notebooks", help="execute the committed notebooks in place")
+    here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
+    here.set_defaults(command=_notebooks)
+
     commands.add_parser("presets", help="list the presets").set_defaults(command=_presets)
     return parser
 
@@ -81,6 +85,13 @@ def _train(arguments: argparse.Namespace) -> int:
         return 1
     print("\n".join(f"{name:>22} {value}" for name, value in record.results.items()))
     print(f"{'record':>22} {record.folder}")
+    return 0
+
+
+def _notebooks(arguments: argparse.Namespace) -> int:
+    from .book import choose_chapters, refresh
+
+    refresh(choose_chapters(arguments.chapters))
     return 0
 
 

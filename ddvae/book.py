@@ -13,7 +13,7 @@ from .page import index_page
 from .paper import compare
 from .records import provenance
 
-__all__ = ["CHAPTERS", "Chapter", "choose_chapters", "reproduce", "summary"]
+__all__ = ["CHAPTERS", "Chapter", "choose_chapters", "refresh", "reproduce", "summary"]
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 CHAPTERS = tuple(sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")))
@@ -147,6 +147,30 @@ def reproduce(
     with replace_file(out / "index.html") as path:
         path.write_text(index_page(out))
     return rows
+
+
+def refresh(chapters: tuple[str, ...]) -> None:
+    """Executes committed notebooks in place, with their default parameters, budget "recorded".
+
+    What changes from run to run without meaning (times, versions, paths) is taken out.
+    """
+    import nbformat
+    import papermill
+
+    for name in chapters:
+        path = NOTEBOOKS / f"{name}.ipynb"
+        with replace_file(path) as beside:
+            papermill.execute_notebook(
+                path, beside, cwd=str(NOTEBOOKS), kernel_name="python3", progress_bar=False
+            )
+            notebook = nbformat.read(beside, as_version=4)
+            kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+            notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+            for cell in notebook.cells:
+                tags = cell.metadata.get("tags", [])
+                cell.metadata = {"tags": tags} if tags else {}
+            nbformat.write(notebook, beside)
+        print(f"{name}: {path.stat().st_size / 1e6:.2f} MB", flush=True)
 
 
 def _run_chapter(name: str, parameters: dict, out: Path, resume: bool) -> dict:

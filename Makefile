@@ -1,0 +1,57 @@
+# Two commands do everything on a fresh machine: `make reproduce` and `make test`.
+# Both install first what they need: into the active environment, or else into .venv here.
+
+# A CPU is enough. For an NVIDIA GPU install the CUDA build of torch that fits its driver first, as
+# pytorch.org tells, into the environment that is to be active: a torch that is there is kept.
+TORCH ?= torch==2.13.0
+BUDGET ?= laptop
+OUT ?= figures
+ARGS ?=
+
+ACTIVE := $(or $(VIRTUAL_ENV),$(CONDA_PREFIX))
+ENV := $(if $(ACTIVE),$(ACTIVE),$(CURDIR)/.venv)
+PYTHON := $(ENV)/bin/python
+STAMP := $(ENV)/.ddvae-installed
+
+ifdef DDVAE_DATA
+export DDVAE_DATA := $(abspath $(DDVAE_DATA))
+endif
+
+.PHONY: help install reproduce test lab notebooks lint clean
+
+help:
+	@echo "make install     everything into the active environment or .venv"
+	@echo "make reproduce   all tables and figures into $(OUT)/ (BUDGET=recorded|smoke|laptop|full, now $(BUDGET))"
+	@echo "make test        the whole test suite"
+	@echo "make lab         JupyterLab on notebooks/"
+	@echo "make notebooks   execute the committed notebooks in place, at budget recorded"
+	@echo "make lint        ruff"
+
+install: $(STAMP)
+
+# molsets comes without its requirements: its list pins a pomegranate that no longer builds.
+$(STAMP): pyproject.toml Makefile
+	@test -x "$(PYTHON)" || python3 -m venv "$(ENV)"
+	"$(PYTHON)" -c "import torch" 2>/dev/null || "$(PYTHON)" -m pip install $(TORCH)
+	"$(PYTHON)" -m pip install --quiet --editable ".[book,test]"
+	"$(PYTHON)" -m pip install --quiet --no-deps "molsets==0.3.1"
+	@touch "$(STAMP)"
+
+reproduce: install
+	"$(PYTHON)" -m ddvae reproduce --budget $(BUDGET) --out $(OUT) $(ARGS)
+
+test: install lint
+	"$(PYTHON)" -m pytest $(ARGS)
+
+lint: install
+	"$(PYTHON)" -m ruff check .
+	"$(PYTHON)" -m ruff format --check .
+
+lab: install
+	"$(PYTHON)" -m jupyter lab --notebook-dir notebooks
+
+notebooks: install
+	"$(PYTHON)" -m ddvae notebooks $(ARGS)
+
+clean:
+	rm -rf figures/runs figures/notebooks .pytest_cache .ruff_cache .hypothesis
