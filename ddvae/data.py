@@ -85,13 +85,13 @@ class StringLaw:
     Args:
         tokens: (M, L), each possible string once.
         probs: (M,), their probabilities.
-        codes: Codes drawn for each string.
+        codes: About so many codes a batch, shared out by probability, two at least for a string.
         epoch_steps: Batches that make an epoch.
     """
 
     tokens: Tensor
     probs: Tensor
-    codes: int = 8
+    codes: int = 128
     epoch_steps: int = 200
 
     def steps(self, batch_size: int) -> int:
@@ -99,7 +99,7 @@ class StringLaw:
 
     def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
         weights = self.probs * len(self.probs)
-        repeats = torch.full((len(self.probs),), self.codes)
+        repeats = (self.probs * self.codes).round().long().clamp_min(2)
         for _ in range(self.epoch_steps):
             yield Batch(self.tokens, weights=weights, repeats=repeats)
 

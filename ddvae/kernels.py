@@ -94,24 +94,30 @@ class PowerKernel(Kernel):
 
     def cdf(self, z: Tensor) -> Tensor:
         a, b = 1 / self.p, self.k + 1
-        r = torch.where(z < 0, -z, z).clamp_max(1)  # unlike abs, with slope 1 at 0
+        wide = z.double()
+        r = torch.where(wide < 0, -wide, wide).clamp_max(1)  # unlike abs, with slope 1 at 0
         tail = _one_minus_power(r, self.p)
-        # The two series converge fast on their own half: below the median of |z|^p and above it.
-        near = r * _beta_series(torch.where(tail > 0.5, 1 - tail, 0.0), a, b)
-        far_x = torch.where(tail > 0.5, 0.0, tail)
-        far = far_x**b * _beta_series(far_x, b, a)
-        log_2beta = math.log(2) + _log_beta(a, b)
-        below_zero = torch.where(tail > 0.5, 0.5 - near * math.exp(-log_2beta), far * math.exp(-log_2beta))
-        return torch.where(z < 0, below_zero, 1 - below_zero)
+        # Mass between 0 and |z| below the mean of |z|^p, beyond |z| above it: there the fraction
+        # converges fast.
+        near = 1 - tail < (a + 1) / (a + b + 2)
+        shapes = torch.full_like(r, a), torch.full_like(r, b)
+        fraction = _beta_fraction(
+            torch.where(near, 1 - tail, tail), torch.where(near, *shapes), torch.where(near, *shapes[::-1])
+        )
+        mass = r * tail**b * fraction * math.exp(-math.log(2) - _log_beta(a, b))
+        below = torch.where(near, 0.5 - mass, mass)
+        return torch.where(z < 0, below, 1 - below).to(z.dtype)
 
     def icdf(self, u: Tensor) -> Tensor:
-        mass = torch.minimum(u, 1 - u).detach()
+        wide = u.detach().double()
+        mass = torch.minimum(wide, 1 - wide)
         low, high = -torch.ones_like(mass), torch.zeros_like(mass)
-        for _ in range(60):  # bisection to the last bit of float64
-            middle = (low + high) / 2
-            above = self.cdf(middle) > mass
-            low, high = torch.where(above, low, middle), torch.where(above, middle, high)
-        z = torch.where(u < 0.5, high, -high)
+        with torch.no_grad():
+            for _ in range(54):  # bisection to the last bit
+                middle = (low + high) / 2
+                above = self.cdf(middle) > mass
+                low, high = torch.where(above, low, middle), torch.where(above, middle, high)
+        z = torch.where(wide < 0.5, high, -high).to(u.dtype)
         # One Newton step carries the gradient 1 / K(z); its value is below rounding.
         slope = self.log_prob(z).exp().clamp_min(torch.finfo(u.dtype).tiny)
         z = z + (u - u.detach()) / slope
@@ -193,15 +199,20 @@ def _one_minus_power(r: Tensor, p: float) -> Tensor:
     return -torch.expm1(p * r.clamp_min(torch.finfo(r.dtype).tiny).log())
 
 
-def _beta_series(x: Tensor, a: float, b: float) -> Tensor:
-    """x^-a times the incomplete beta function B_x(a, b), for x in [0, 1/2]."""
-    coefficients, term = [], 1.0
-    for n in range(60):  # the terms shrink at least like 2^-n
-        coefficients.append(term / (a + n))
-        term *= (n + 1 - b) / (n + 1)
-        if term == 0:
-            break
-    total = torch.zeros_like(x)
-    for c in reversed(coefficients):
-        total = total * x + c
-    return total
+def _beta_fraction(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """B_x(a, b) / (x^a (1 - x)^b) of the incomplete beta function, for x below (a + 1) / (a + b + 2).
+
+    Source: the continued fraction of Abramowitz and Stegun 26.5.8, by the modified Lentz algorithm.
+    """
+    c = torch.ones_like(x)
+    d = 1 / (1 - (a + b) * x / (a + 1))
+    value = d
+    for m in range(1, 20 + int(2 * b.max().clamp_min(1).sqrt()) if b.numel() else 1):
+        for factor in (
+            m * (b - m) / ((a + 2 * m - 1) * (a + 2 * m)),
+            -(a + m) * (a + b + m) / ((a + 2 * m) * (a + 2 * m + 1)),
+        ):
+            d = 1 / (1 + factor * x * d)
+            c = 1 + factor * x / c
+            value = value * c * d
+    return value / a

@@ -147,7 +147,7 @@ def fit(
     limit = math.inf if time_limit is None else time.monotonic() + time_limit
     bar = _ProgressBar(steps * run.epochs, state, progress)
     with _interruptible() as interrupted, _without_denormals(), bar:
-        for epoch in range(state.step // steps, run.epochs):
+        for epoch in range(len(state.log), run.epochs):
             done = state.step - epoch * steps
             batches = data.batches(epoch, run.batch_size, run.seed)
             for i, batch in enumerate(islice(batches, done, None), start=done):

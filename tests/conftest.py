@@ -1,0 +1,22 @@
+"""Settings of all tests: data, threads, hypothesis."""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+
+if "DDVAE_DATA" in os.environ:  # notebooks and temporary folders are elsewhere
+    os.environ["DDVAE_DATA"] = str(Path(os.environ["DDVAE_DATA"]).resolve())
+
+hypothesis.settings.register_profile("fixed", deadline=None, derandomize=True, max_examples=60)
+hypothesis.settings.load_profile("fixed")
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """Every test starts from the same generator state, whatever ran before."""
+    torch.manual_seed(0)

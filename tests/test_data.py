@@ -1,0 +1,159 @@
+"""Data sets, and every way in which a file can be wrong."""
+
+import errno
+import gzip
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ddvae import data
+from ddvae.data import (
+    BinaryImages,
+    StringLaw,
+    Vocabulary,
+    binary_mnist,
+    replace_file,
+    six_bit_law,
+    six_bit_sample,
+)
+
+MNIST = Path(os.environ.get("DDVAE_DATA", "missing")) / "mnist"
+needs_mnist = pytest.mark.skipif(not MNIST.is_dir(), reason="DDVAE_DATA holds no mnist folder")
+
+
+def test_six_bit_law():
+    tokens, probs = six_bit_law()
+    assert tokens.shape == (64, 6) and len(set(map(tuple, tokens.tolist()))) == 64
+    assert probs.double().sum().item() == pytest.approx(1)
+    assert probs[-1].item() == pytest.approx(0.8**6) and probs[0].item() == pytest.approx(0.2**6)
+
+
+def test_six_bit_sample_has_the_law():
+    """Chi-squared with 63 degrees of freedom below 140: 1e-7 false alarms; the seed is fixed."""
+    sample = six_bit_sample()
+    _, probs = six_bit_law()
+    counts = sample.index.bincount(minlength=64)
+    expected = 100_000 * probs
+    assert ((counts - expected) ** 2 / expected).sum() < 140
+
+
+def test_sample_batches_hold_every_draw_once():
+    sample = six_bit_sample(1000, seed=3)
+    batches = list(sample.batches(epoch=2, batch_size=300, seed=1))
+    assert len(batches) == sample.steps(300) == 4
+    assert sum(int(b.repeats.sum()) for b in batches) == 1000
+    for b in batches:
+        assert b.weights.mean().item() == pytest.approx(1)
+        assert torch.allclose(b.weights, b.repeats / b.repeats.sum() * len(b.repeats))
+
+
+def test_order_is_a_function_of_seed_and_epoch():
+    images = BinaryImages(torch.arange(50)[:, None], torch.arange(50), "test")
+    order = lambda epoch, seed: torch.cat([b.tokens for b in images.batches(epoch, 8, seed)])  # noqa: E731
+    assert torch.equal(order(1, 2), order(1, 2))
+    assert not torch.equal(order(1, 2), order(2, 2)) and not torch.equal(order(1, 2), order(1, 3))
+    assert sorted(order(1, 2).flatten().tolist()) == list(range(50))
+
+
+def test_law_weighs_by_probability():
+    tokens, probs = six_bit_law()
+    law = StringLaw(tokens, probs, codes=256, epoch_steps=2)
+    batches = list(law.batches(0, 512, 0))
+    assert len(batches) == 2
+    assert torch.allclose(batches[0].weights / 64, probs)
+    assert batches[0].repeats.min() >= 2 and abs(int(batches[0].repeats.sum()) - 256) < 128
+
+
+def test_vocabulary():
+    vocabulary = Vocabulary("01")
+    strings = ["0110", "1111"]
+    assert vocabulary.decode(vocabulary.encode(strings)) == strings
+    assert vocabulary.decode(torch.tensor([[0, -1]])) == ["0?"]
+    with pytest.raises(ValueError, match="character '2' is no token; expected '01'"):
+        vocabulary.encode(["02"])
+    with pytest.raises(ValueError, match=r"strings have lengths \[1, 2\]; expected one length"):
+        vocabulary.encode(["0", "11"])
+
+
+@needs_mnist
+def test_mnist():
+    test = binary_mnist("test")
+    assert test.tokens.shape == (10_000, 784) and test.tokens.dtype == torch.uint8 and test.source == "MNIST"
+    assert test.labels.bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert 0.12 < test.tokens.double().mean() < 0.16
+    assert binary_mnist("test", threshold=0.9).tokens.sum() < test.tokens.sum()
+
+
+@pytest.fixture
+def broken_mnist(tmp_path, monkeypatch):
+    """A copy of the data whose files a test may damage."""
+    if not MNIST.is_dir():
+        pytest.skip("DDVAE_DATA holds no mnist folder")
+    shutil.copytree(MNIST, tmp_path / "mnist")
+    monkeypatch.setenv("DDVAE_DATA", str(tmp_path))
+    return tmp_path / "mnist" / "t10k-images-idx3-ubyte.gz"
+
+
+def test_a_missing_file_is_named(broken_mnist):
+    broken_mnist.unlink()
+    with pytest.raises(FileNotFoundError, match=r"t10k-images-idx3-ubyte.gz is missing; expected .* get it"):
+        binary_mnist("test")
+
+
+def test_a_truncated_file_is_named(broken_mnist):
+    broken_mnist.write_bytes(broken_mnist.read_bytes()[:1000])
+    with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte.gz is damaged .* expected .* get it from"):
+        binary_mnist("test")
+
+
+def test_another_file_is_named(broken_mnist):
+    broken_mnist.write_bytes(gzip.compress(np.zeros(100, np.uint8).tobytes()))
+    with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte.gz has other content; expected .* sha256"):
+        binary_mnist("test")
+
+
+def test_a_file_that_is_no_gzip_is_named(broken_mnist):
+    broken_mnist.write_text("<html>not found</html>")
+    with pytest.raises(ValueError, match=r"t10k-images-idx3-ubyte.gz is damaged"):
+        binary_mnist("test")
+
+
+def test_without_a_network_the_stand_in_says_so(monkeypatch):
+    def refuse(name):
+        raise ConnectionError(name)
+
+    monkeypatch.delenv("DDVAE_DATA", raising=False)
+    monkeypatch.setattr(data, "_download_mnist", refuse)
+    train, test = binary_mnist("train"), binary_mnist("test")
+    assert "stand-in" in train.source and len(train) + len(test) == 1797
+    assert train.tokens.shape[1] == 784 and set(train.tokens.unique().tolist()) == {0, 1}
+
+
+def test_wrong_split():
+    with pytest.raises(ValueError, match="split is 'valid'; expected 'train' or 'test'"):
+        binary_mnist("valid")
+
+
+def test_replace_file_keeps_the_old_one_on_failure(tmp_path):
+    path = tmp_path / "result.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), replace_file(path) as beside:
+        beside.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["result.txt"]
+    with replace_file(path) as beside:
+        beside.write_text("new")
+    assert path.read_text() == "new" and os.listdir(tmp_path) == ["result.txt"]
+
+
+def test_replace_file_on_a_full_disk(tmp_path):
+    path = tmp_path / "result.txt"
+    path.write_text("old")
+    with pytest.raises(OSError) as caught, replace_file(path), open("/dev/full", "wb") as full:
+        full.write(b"x" * 100_000)
+    assert caught.value.errno == errno.ENOSPC
+    assert path.read_text() == "old" and os.listdir(tmp_path) == ["result.txt"]

@@ -1,0 +1,277 @@
+"""Training: it learns, it stops, it resumes bit for bit, it loses nothing."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from ddvae import VAE, Batch, StandardNormal, UnitCube
+from ddvae.data import StringLaw, six_bit_law, six_bit_sample
+from ddvae.nets import DenseDecoder, DenseEncoder, SequenceDecoder, SequenceEncoder
+from ddvae.schedules import Constant, Cosine, Linear, LogLinear
+from ddvae.train import Diverged, Run, fit, load_checkpoint, save_checkpoint, seed_everything
+
+
+def small_model(seed=1):
+    seed_everything(seed)
+    return VAE(
+        SequenceEncoder(2, 2, 16, 1, 4, "uniform", "tanh"),
+        SequenceDecoder(2, 2, 16, 1, 4, length=6),
+        UnitCube(2),
+    )
+
+
+RUN = Run(
+    epochs=3,
+    learning_rate=Cosine(5e-3, 1, 3),
+    beta=Linear(0.0, 1.0, 0, 3),
+    temperature=LogLinear(0.1, 1e-2, 0, 3),
+    batch_size=128,
+    clip_norm=1.0,
+    seed=4,
+)
+DATA = six_bit_sample(1000)
+
+
+def same(a, b):
+    states = a.state_dict(), b.state_dict()
+    return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.fixture
+def uninterrupted():
+    model = small_model()
+    return model, fit(model, DATA, RUN, progress=False)
+
+
+def test_it_learns():
+    tokens, probs = six_bit_law()
+    law = StringLaw(tokens, probs, codes=128, epoch_steps=60)
+    run = Run(6, Cosine(1e-2, 1, 6), Constant(0.01), LogLinear(0.3, 0.05, 0, 6), scores="log_prob")
+    log = fit(small_model(), law, run, progress=False).log
+    assert log[-1]["exact"] > log[0]["exact"] + 0.3 and log[-1]["reconstruction"] > log[0]["reconstruction"]
+
+
+def test_images_train_in_the_same_loop():
+    images = torch.randint(2, (64, 20), dtype=torch.uint8)
+
+    class Images:
+        def steps(self, batch_size):
+            return 4
+
+        def batches(self, epoch, batch_size, seed):
+            yield from (Batch(rows) for rows in images.split(16))
+
+    model = VAE(DenseEncoder((20, 16), 2, "gaussian"), DenseDecoder((2, 16, 20)), StandardNormal(2))
+    fitted = fit(model, Images(), Run(30, Constant(1e-2), Constant(0.1)), progress=False)
+    assert fitted.log[-1]["reconstruction"] > fitted.log[0]["reconstruction"] + 1
+
+
+@pytest.mark.parametrize("steps", [1, 5, 8, 11, 23])
+def test_stopped_and_resumed_ends_bit_identical(tmp_path, uninterrupted, steps):
+    """Also in the middle of an epoch, and at its end (8 steps make one)."""
+    model, left = small_model(), steps
+
+    class Stop(Exception):
+        pass
+
+    class Interrupted:
+        steps = staticmethod(DATA.steps)
+
+        def batches(self, *arguments):
+            nonlocal left
+            for batch in DATA.batches(*arguments):
+                if left == 0:
+                    raise Stop
+                left -= 1
+                yield batch
+
+    with pytest.raises(Stop):
+        fit(model, Interrupted(), RUN, tmp_path, checkpoint_every=0, progress=False)
+    torch.rand(100)  # another state of the generator
+    model = small_model(seed=99)
+    fitted = fit(model, DATA, RUN, tmp_path, resume=True, progress=False)
+    whole, reference = uninterrupted
+    assert fitted.finished and same(model, whole)
+    drop = lambda log: [{k: v for k, v in row.items() if k != "seconds"} for row in log]  # noqa: E731
+    assert drop(fitted.log) == drop(reference.log)
+
+
+SCRIPT = """
+import sys, torch
+sys.path.insert(0, {tests!r})
+from test_train import small_model, RUN, DATA
+from ddvae.train import fit, save_checkpoint
+import dataclasses
+torch.set_num_threads(1)
+run = dataclasses.replace(RUN, epochs=40)
+model = small_model()
+fitted = fit(model, DATA, run, sys.argv[1], resume=True, checkpoint_every=0.02, progress=False)
+if fitted.finished:
+    save_checkpoint(sys.argv[1] + "/end.pt", {{"model": model.state_dict()}})
+"""
+
+
+def start(folder, **options):
+    script = SCRIPT.format(tests=str(Path(__file__).parent))
+    return subprocess.Popen([sys.executable, "-c", script, str(folder)], **options)
+
+
+def wait_for(path, seconds=60):
+    limit = time.monotonic() + seconds
+    while not path.exists() and time.monotonic() < limit:
+        time.sleep(0.005)
+    assert path.exists()
+
+
+def test_killed_twice_and_resumed_ends_bit_identical(tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert start(whole).wait(100) == 0
+    kills = 0
+    for delay in (0.1, 0.3):
+        process = start(killed)
+        wait_for(killed / "checkpoint.pt")
+        time.sleep(delay)
+        process.kill()
+        kills += process.wait(60) == -signal.SIGKILL
+    assert kills >= 1 and not (killed / "end.pt").exists()
+    assert start(killed).wait(100) == 0
+    ends = [load_checkpoint(folder / "end.pt")["model"] for folder in (whole, killed)]
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+def test_ctrl_c_saves_and_stops(tmp_path):
+    process = start(tmp_path)
+    wait_for(tmp_path / "checkpoint.pt")
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 0
+    state = load_checkpoint(tmp_path / "checkpoint.pt")
+    assert 0 < state["step"] < 40 * 8 and not (tmp_path / "end.pt").exists()
+
+
+def test_time_limit(tmp_path):
+    fitted = fit(small_model(), DATA, RUN, tmp_path, time_limit=0.0, progress=False)
+    assert not fitted.finished and load_checkpoint(tmp_path / "checkpoint.pt")["step"] == 1
+
+
+def test_log_is_a_csv(tmp_path):
+    fitted = fit(small_model(), DATA, RUN, tmp_path, progress=False)
+    with open(tmp_path / "log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["epoch"]) for row in rows] == [1, 2, 3] and int(rows[-1]["step"]) == 24
+    assert float(rows[-1]["kl"]) == fitted.log[-1]["kl"]
+    assert float(rows[-1]["beta"]) == pytest.approx(1) and float(rows[0]["temperature"]) < 0.1
+
+
+def test_progress_bar_shows_the_terms(capsys):
+    pytest.importorskip("tqdm")
+    fit(small_model(), DATA, RUN, progress=True)
+    assert "24/24" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_divergence_stops_and_keeps_the_last_good_checkpoint(tmp_path, bad):
+    model = small_model()
+
+    class Poisoned:
+        steps = staticmethod(DATA.steps)
+
+        def batches(self, *arguments):
+            for i, batch in enumerate(DATA.batches(*arguments)):
+                if i == 5:
+                    with torch.no_grad():
+                        model.decoder.scores.bias.fill_(bad)
+                yield batch
+
+    with pytest.raises(Diverged, match=r"step 5: value .*The last checkpoint is kept. Try a lower learning"):
+        fit(model, Poisoned(), RUN, tmp_path, checkpoint_every=0, progress=False)
+    state = load_checkpoint(tmp_path / "checkpoint.pt")
+    assert state["step"] == 5 and all(t.isfinite().all() for t in state["model"].values())
+
+
+def test_weights_that_are_not_finite_are_never_saved(tmp_path):
+    model = small_model()
+
+    def poison(model, epoch):
+        with torch.no_grad():
+            model.decoder.scores.bias.fill_(float("nan"))
+
+    run = Run(1, Constant(1e-3), temperature=Constant(0.1), batch_size=1000)
+    with pytest.raises(Diverged):
+        fit(model, DATA, run, tmp_path, progress=False, on_epoch=poison)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint at all", b"PK\x03\x04" + bytes(100)])
+def test_a_damaged_checkpoint_is_named(tmp_path, content):
+    (tmp_path / "checkpoint.pt").write_bytes(content)
+    with pytest.raises(ValueError, match=r"checkpoint.pt is no readable checkpoint"):
+        fit(small_model(), DATA, RUN, tmp_path, resume=True, progress=False)
+
+
+def test_a_truncated_checkpoint_is_named(tmp_path):
+    fit(small_model(), DATA, RUN, tmp_path, progress=False)
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(path.read_bytes()[:-2000])
+    with pytest.raises(ValueError, match=r"checkpoint.pt is no readable checkpoint"):
+        fit(small_model(), DATA, RUN, tmp_path, resume=True, progress=False)
+
+
+def test_a_checkpoint_never_runs_code(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return open, (str(tmp_path / "sprung"), "w")
+
+    torch.save({"model": Trap()}, tmp_path / "checkpoint.pt")
+    with pytest.raises(ValueError, match="no readable checkpoint"):
+        load_checkpoint(tmp_path / "checkpoint.pt")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
+    fit(small_model(), DATA, RUN, tmp_path, time_limit=0.0, progress=False)
+    other = Run(3, Constant(1e-3), temperature=Constant(0.1))
+    with pytest.raises(ValueError, match=r"was trained with learning_rate .*Cosine.* has .*Constant"):
+        fit(small_model(), DATA, other, tmp_path, resume=True, progress=False)
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path):
+    fit(small_model(), DATA, RUN, tmp_path, time_limit=0.0, progress=False)
+    other = VAE(
+        SequenceEncoder(2, 2, 8, 1, 4, "uniform", "tanh"), SequenceDecoder(2, 2, 8, 1, 4, 6), UnitCube(2)
+    )
+    with pytest.raises(ValueError, match="is of another model"):
+        fit(other, DATA, RUN, tmp_path, resume=True, progress=False)
+
+
+def test_a_missing_checkpoint_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere.pt is missing; expected a checkpoint"):
+        load_checkpoint(tmp_path / "nowhere.pt")
+
+
+def test_a_full_disk_keeps_the_old_checkpoint(tmp_path, monkeypatch):
+    """Linux has a device that is always full."""
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {"model": {"weight": torch.ones(3)}})
+    real_open = open
+    monkeypatch.setattr(
+        "builtins.open", lambda f, mode="r", **k: real_open("/dev/full" if "w" in mode else f, mode, **k)
+    )
+    with pytest.raises(OSError, match=r"checkpoint.pt could not be written .* an earlier checkpoint is kept"):
+        save_checkpoint(path, {"model": {"weight": torch.ones(100_000)}})
+    monkeypatch.undo()
+    assert load_checkpoint(path)["model"]["weight"].tolist() == [1, 1, 1]
+    assert os.listdir(tmp_path) == ["checkpoint.pt"]
+
+
+def test_wrong_settings():
+    with pytest.raises(ValueError, match="epochs is 0; expected a whole number from 1"):
+        Run(0, Constant(1e-3))
+    with pytest.raises(TypeError, match="learning_rte"):
+        Run(1, learning_rte=Constant(1e-3))
