@@ -8,7 +8,8 @@ BUDGET ?= laptop
 OUT ?= figures
 ARGS ?=
 
-ACTIVE := $(or $(VIRTUAL_ENV),$(CONDA_PREFIX))
+# conda's own base environment does not count as active.
+ACTIVE := $(or $(VIRTUAL_ENV),$(if $(filter-out base,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX)))
 ENV := $(if $(ACTIVE),$(ACTIVE),$(CURDIR)/.venv)
 PYTHON := $(ENV)/bin/python
 STAMP := $(ENV)/.ddvae-installed

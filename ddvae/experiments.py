@@ -20,6 +20,7 @@ from .data import (
     six_bit_sample,
 )
 from .kernels import KERNELS
+from .layout import guillotine_cells, set_supports
 from .metrics import (
     categorical_kl,
     classify_neighbours,
@@ -30,7 +31,7 @@ from .metrics import (
     lossless_limit,
 )
 from .nets import DenseDecoder, DenseEncoder, SequenceDecoder, SequenceEncoder
-from .schedules import Linear, LogLinear, Step, stretch
+from .schedules import Cosine, Linear, LogLinear, Piecewise, Step, stretch
 from .train import Run
 from .vae import VAE, StandardNormal, UnitCube
 
@@ -110,23 +111,32 @@ class Bricks(Preset):
     """Six-bit strings in a 2-D latent space (Section 4.1).
 
     Args:
-        expectation: None draws 100,000 strings as published; a number takes the exact expectation
-            over the 64 strings, with about that many codes a step.
+        codes: None draws 100,000 strings as published; a number takes the exact expectation over
+            the 64 strings, with about that many codes a step.
+        layout: A number sets the encoder, which is then not trained, to the layout that reaches the
+            limit of lossless coding, boxes shrunk by that factor; the decoder learns it.
     """
 
-    expectation: int | None = None
+    codes: int | None = None
+    layout: float | None = None
     reach: ClassVar[dict] = {"gaussian": 4.0, "kernel": 1.5}
 
     def model(self) -> VAE:
         squash = None if self.proposal == "gaussian" else self.squash
         encoder = SequenceEncoder(2, 2, 128, 2, 8, self.proposal, squash)
+        if self.layout is not None:
+            tokens, probs = six_bit_law()
+            low, high = guillotine_cells(probs)
+            middle, half = (low + high) / 2, self.layout * (high - low) / 2
+            set_supports(encoder, tokens, middle - half, middle + half)
+            encoder.requires_grad_(False)
         return VAE(encoder, SequenceDecoder(2, 2, 128, 2, 8, length=6), self.prior)
 
     def data(self, budget: str) -> StringLaw | StringSample:
-        if self.expectation is None:
+        if self.codes is None:
             return six_bit_sample(2_048 if budget == "smoke" else 100_000)
         tokens, probs = six_bit_law()
-        return StringLaw(tokens, probs, self.expectation, 4 if budget == "smoke" else 200)
+        return StringLaw(tokens, probs, self.codes, 4 if budget == "smoke" else 200)
 
     @property
     def window(self) -> float:
@@ -281,6 +291,46 @@ def _published_digits(title: str, proposal: str, beta: float, **settings) -> Dig
     )
 
 
+def _packed_bricks(kernel: str) -> Bricks:
+    epochs = 60
+    return Bricks(
+        f"DD-VAE {kernel}, better schedule",
+        "beyond the paper",
+        kernel,
+        Run(
+            epochs=epochs,
+            learning_rate=Cosine(3e-3, warmup=1, finish=epochs),
+            beta=Piecewise(((1, 0.0), (0.3 * epochs, 3.0), (0.6 * epochs, 3.0), (0.9 * epochs, 1.0))),
+            temperature=LogLinear(0.2, 1e-4, begin=0, finish=0.9 * epochs),
+            scores="log_prob",
+            clip_norm=1.0,
+        ),
+        squash="tanh",
+        epochs={"smoke": 1, "laptop": 6},
+        codes=96,
+    )
+
+
+def _laid_out_bricks(kernel: str) -> Bricks:
+    epochs = 30
+    return Bricks(
+        f"DD-VAE {kernel}, optimal layout",
+        "beyond the paper",
+        kernel,
+        Run(
+            epochs=epochs,
+            learning_rate=Cosine(3e-3, warmup=1, finish=epochs),
+            temperature=LogLinear(0.3, 1e-3, begin=0, finish=0.8 * epochs),
+            scores="log_prob",
+            clip_norm=1.0,
+        ),
+        squash="tanh",
+        epochs={"smoke": 1, "laptop": 10},
+        codes=128,
+        layout=0.985,
+    )
+
+
 PRESETS: dict[str, Preset] = {
     "bricks-ddvae-uniform": _published_bricks(
         "DD-VAE U/U", "uniform", 1.0, LogLinear(0.1, 1e-3, begin=0, finish=100)
@@ -293,6 +343,8 @@ PRESETS: dict[str, Preset] = {
         "DD-VAE", "uniform", 0.05, temperature=LogLinear(0.01, 1e-3, begin=0, finish=100)
     ),
     "mnist-vae-gaussian": _published_digits("VAE", "gaussian", 0.005, clip_value=10.0),
+    **{f"bricks-packed-{kernel}": _packed_bricks(kernel) for kernel in KERNELS},
+    **{f"bricks-layout-{kernel}": _laid_out_bricks(kernel) for kernel in ("uniform", "tricube")},
 }
 """Training runs by name."""
 

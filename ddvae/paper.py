@@ -95,6 +95,18 @@ PRINTED: dict[str, Printed] = (
         "mnist.ddvae.knn": Printed("kNN accuracy, DD-VAE", 87.8, "Section 4.2", "higher", 1.0, "%"),
         "mnist.vae.knn": Printed("kNN accuracy, VAE", 86.1, "Section 4.2", "higher", 1.0, "%"),
     }
+    | {
+        "theorem1.exponent": Printed(
+            "power of 1 / log(1/tau) in the error's decay, slowest kernel", 1.0, "Theorem 1", "higher", 0.02
+        ),
+        "theorem1.error": Printed("error as tau -> 0, worst kernel", 0.0, "Theorem 1", "lower", 1e-5),
+    }
+    | {
+        f"section5.start.{reading}": Printed(
+            f"log10 of the starting temperature, {label}", -1.0, "released settings", "equal", 0.5
+        )
+        for reading, label in (("text", "balance in the text's reading"), ("released", "in the code's"))
+    }
 )
 
 

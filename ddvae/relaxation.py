@@ -72,8 +72,10 @@ def relaxed_argmax_log_prob(
     check_tokens(tokens, scores)
     index = tokens.long().unsqueeze(-1)
     margin = scores.gather(-1, index) - scores
-    terms = log_relaxed_indicator(margin, temperature).scatter(-1, index, 0.0).sum(-1)
-    return terms.sum(-1) if mask is None else terms.masked_fill(~mask, 0.0).sum(-1)
+    left_out = torch.arange(scores.shape[-1], device=scores.device) == index
+    if mask is not None:
+        left_out = left_out | ~mask.unsqueeze(-1)
+    return log_relaxed_indicator(margin, temperature).masked_fill(left_out, 0.0).flatten(1).sum(1)
 
 
 def check_tokens(tokens: Tensor, scores: Tensor) -> None:

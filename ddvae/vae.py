@@ -200,10 +200,9 @@ def _exact(log_probs: Tensor, batch: Batch) -> Tensor:
 
     the true prefix is what greedy decoding feeds as long as it makes no mistake.
     """
-    index = batch.tokens.long().unsqueeze(-1)
     log_probs = log_probs.detach()
-    own = log_probs.gather(-1, index).squeeze(-1)
-    right = own > log_probs.scatter(-1, index, -torch.inf).amax(-1)
+    own = log_probs.gather(-1, batch.tokens.long().unsqueeze(-1))
+    right = (own > log_probs).sum(-1) == log_probs.shape[-1] - 1
     if batch.mask is not None:
         right = right | ~batch.mask
     return right.all(-1).to(log_probs.dtype)

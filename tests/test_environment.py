@@ -1,0 +1,46 @@
+"""environment.yml, pyproject.toml and the Makefile ask for the same things."""
+
+import re
+import tomllib
+
+import pytest
+from conftest import ROOT
+
+yaml = pytest.importorskip("yaml")
+
+
+def bare(requirement):
+    return re.split(r"[<>=!~ \[]", requirement)[0].lower()
+
+
+def split(requirement):
+    name = bare(requirement)
+    return name, requirement[len(name) :]
+
+
+def test_conda_and_pip_agree():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = project["dependencies"] + [
+        r for extra in project["optional-dependencies"].values() for r in extra
+    ]
+    pip = dict(map(split, asked))
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    conda = dict(split(d) for d in environment["dependencies"] if isinstance(d, str))
+    renamed = {"pytorch": "torch", "pytorch-cpu": "torch", "python-kaleido": "kaleido"}
+    conda = {renamed.get(name, name): version for name, version in conda.items()}
+    assert conda.pop("python") == ">=3.11" and project["requires-python"] == ">=3.11"
+    conda.pop("pip")
+    conda.pop("make")
+    assert conda == pip
+
+
+def test_molsets_comes_without_its_pins():
+    makefile = (ROOT / "Makefile").read_text()
+    assert re.search(r"pip install --quiet --no-deps .?molsets==0\.3\.1", makefile)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert "molsets" not in str(project)
+
+
+def test_ci_runs_make_test():
+    script = (ROOT / ".ci" / "run").read_text()
+    assert "make test" in script

@@ -1,0 +1,103 @@
+"""The house: floors, owners of dependencies, what an import pulls in."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "ddvae"
+# Lowest floor first; on a floor, a module may import from its left.
+FLOORS = [
+    ["kernels", "proposals", "relaxation", "schedules"],
+    ["nets", "vae", "data"],
+    ["layout", "train", "metrics"],
+    ["paper", "experiments", "records", "plots", "page", "book", "__main__"],
+]
+ORDER = ["__init__", *(name for floor in FLOORS for name in floor)]
+# Each of these libraries has one owner; the rest of the package does without.
+OWNERS = {
+    "plotly": {"plots"},
+    "kaleido": {"plots"},
+    "papermill": {"book"},
+    "nbformat": {"book"},
+    "IPython": {"book"},
+    "pandas": {"paper", "book"},
+    "sklearn": {"metrics", "data"},
+    "pooch": {"data"},
+    "requests": {"data"},
+    "tqdm": {"train"},
+}
+ALLOWED_BY_ALL = {"torch", "numpy"}
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+
+
+def imports(name):
+    """(module of this package or None, top-level library or None) of every import, nested ones too."""
+    for node in ast.walk(ast.parse((PACKAGE / f"{name}.py").read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            for target in [node.module] if node.module else [alias.name for alias in node.names]:
+                yield target.split(".")[0], None
+        elif isinstance(node, ast.ImportFrom):
+            yield None, node.module.split(".")[0]
+        elif isinstance(node, ast.Import):
+            yield from ((None, alias.name.split(".")[0]) for alias in node.names)
+
+
+def test_every_module_has_its_place():
+    assert sorted(ORDER) == MODULES
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_imports_point_down_or_left(name):
+    if name == "__init__":
+        return
+    for module, _ in imports(name):
+        if module and module in ORDER and module != "__version__":
+            assert ORDER.index(module) < ORDER.index(name), f"{name} imports {module}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_library_has_one_owner(name):
+    for _, library in imports(name):
+        if library and library not in sys.stdlib_module_names | ALLOWED_BY_ALL:
+            assert name in OWNERS.get(library, ()), f"{name} imports {library}"
+
+
+FORBIDDEN = """rdkit plotly gpytorch botorch moses ipywidgets pandas sklearn sympy matplotlib
+pooch papermill kaleido IPython tqdm scipy""".split()
+
+
+def test_importing_the_package_pulls_in_torch_and_numpy_alone():
+    """sympy is torch's own: what counts is what we add to `import torch`."""
+    script = """
+import sys, torch, torch.distributions, torch.optim.lr_scheduler
+torch.optim.Adam([torch.zeros(1, requires_grad=True)])
+before = set(sys.modules)
+import ddvae, ddvae.data, ddvae.layout, ddvae.nets, ddvae.schedules, ddvae.train, ddvae.vae
+print(*sorted({m.split(".")[0] for m in set(sys.modules) - before}))
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert not set(found.stdout.split()) & set(FORBIDDEN)
+
+
+def test_the_package_trains_where_only_torch_and_numpy_are():
+    """Blocks every other library, as on a bare GPU machine."""
+    script = f"""
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {FORBIDDEN!r} and name.split(".")[0] != "sympy":
+            raise ImportError(name)
+sys.meta_path.insert(0, Block())
+import torch, ddvae
+from ddvae.data import six_bit_sample
+from ddvae.experiments import PRESETS
+from ddvae.train import fit
+preset = PRESETS["bricks-ddvae-uniform"]
+model = preset.model()
+print(fit(model, preset.data("smoke"), preset.scaled_run("smoke", 1), progress=True).finished)
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert found.stdout.split() == ["True"], found.stderr

@@ -1,0 +1,131 @@
+"""Presets and recorded runs."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from ddvae import records
+from ddvae.experiments import BUDGETS, PRESETS, READINGS, find_preset
+from ddvae.records import Record, obtain, provenance, read_record, recorded, train
+
+every_preset = pytest.mark.parametrize("name", list(PRESETS))
+
+
+@every_preset
+def test_every_preset_is_whole(name):
+    preset = PRESETS[name]
+    assert preset.title and preset.source
+    for budget in BUDGETS[1:]:
+        run = preset.scaled_run(budget, seed=3)
+        assert run.seed == 3 and run.epochs == preset.epochs.get(budget, preset.run.epochs)
+        assert run.learning_rate(0.5) == pytest.approx(
+            preset.run.learning_rate(0.5 * preset.run.epochs / run.epochs)
+        )
+    assert preset.scaled_run("full", 1).epochs == preset.run.epochs
+
+
+@every_preset
+def test_every_preset_trains_evaluates_and_is_read_back(name, tmp_path):
+    trained = train(name, "smoke", seed=2, folder=tmp_path / "run", progress=False)
+    record = read_record(tmp_path / "run")
+    assert record == trained
+    assert sorted(p.name for p in record.folder.iterdir()) == [
+        "arrays.npz",
+        "log.csv",
+        "run.json",
+        "weights.pt",
+    ]
+    assert {"torch", "numpy", "python", "device", "code"} <= set(record.provenance)
+    results, arrays = record.preset.evaluate(record.model(), "smoke")
+    assert json.loads(json.dumps(results)) == record.results
+    for key, array in arrays.items():
+        assert np.array_equal(array, record.arrays[key])
+
+
+def test_readings_are_the_published_differences():
+    assert READINGS["paper"] == {"scores": "prob", "reduction": "sum", "squash": "tanh"}
+    for name in ("bricks-ddvae-uniform", "mnist-ddvae-uniform"):
+        run = PRESETS[name].run
+        assert {"scores": run.scores, "reduction": run.reduction, "squash": PRESETS[name].squash} == READINGS[
+            "released"
+        ]
+
+
+def test_published_hyper_parameters():
+    """As listed for the released runs."""
+    uniform = PRESETS["bricks-ddvae-uniform"].run
+    assert (uniform.epochs, uniform.batch_size, uniform.clip_value) == (100, 512, 2.0)
+    assert uniform.beta(100) == 1 and uniform.beta(2) == 0 and uniform.temperature(100) == pytest.approx(1e-3)
+    assert uniform.learning_rate(19) == 5e-3 and uniform.learning_rate(20) == 2.5e-3
+    digits = PRESETS["mnist-ddvae-uniform"].run
+    assert (digits.epochs, digits.batch_size, digits.clip_value) == (150, 512, None)
+    assert digits.beta(4) == 1e-5 and digits.beta(100) == pytest.approx(0.05)
+    assert PRESETS["mnist-vae-gaussian"].run.clip_value == 10
+
+
+def test_a_finished_run_is_read_and_an_interrupted_one_goes_on(tmp_path):
+    folder = tmp_path / "run"
+    name = "bricks-ddvae-uniform"
+    assert train(name, "smoke", folder=folder, time_limit=0.0, progress=False) is None
+    assert (folder / "checkpoint.pt").exists() and not (folder / "run.json").exists()
+    whole = train(name, "smoke", folder=tmp_path / "whole", progress=False)
+    resumed = train(name, "smoke", folder=folder, resume=True, progress=False)
+    assert resumed.results == whole.results and not (folder / "checkpoint.pt").exists()
+    again = train(name, "smoke", folder=folder, resume=True, progress=False)
+    assert again.seconds == resumed.seconds  # read, not trained
+    other_seed = train(name, "smoke", seed=9, folder=folder, resume=True, progress=False)
+    assert other_seed.seed == 9
+
+
+def test_recorded_runs_are_whole():
+    """Every record in data/runs can be read, says what it was, and belongs to a preset."""
+    folders = sorted(records.RUNS.glob("*/seed*"))
+    assert folders
+    for folder in folders:
+        record = read_record(folder)
+        assert folder.parent.name == record.name and folder.name == f"seed{record.seed}"
+        assert record.budget in BUDGETS[1:] and record.seconds > 0
+        assert {"torch", "device", "code"} <= set(record.provenance)
+        assert all(np.asarray(array).size for array in record.arrays.values())
+        json.dumps(record.results, allow_nan=True)
+
+
+def test_recorded_weights_give_the_recorded_numbers():
+    """E[KL] of a recorded model, computed anew."""
+    record = next(r for r in recorded("bricks-ddvae-uniform") if (r.folder / "weights.pt").exists())
+    from ddvae.data import six_bit_law
+
+    tokens, probs = six_bit_law()
+    with torch.no_grad():
+        model = record.model()
+        kl = torch.distributions.kl_divergence(model.encode(tokens), model.prior())
+    assert (probs * kl).sum().item() == pytest.approx(record.results["mean_kl"], rel=1e-4)
+    assert math.isfinite(record.results["kl"])
+
+
+def test_obtain(tmp_path):
+    trained = obtain("bricks-vae-gaussian", "smoke", str(tmp_path), seeds=(1, 2))
+    assert [r.seed for r in trained] == [1, 2] and all(isinstance(r, Record) for r in trained)
+    assert obtain("bricks-vae-gaussian", "smoke", str(tmp_path), seeds=(1, 2)) == trained
+    with pytest.raises(ValueError, match="budget is 'huge'; expected one of recorded, smoke, laptop, full"):
+        obtain("bricks-vae-gaussian", "huge")
+
+
+def test_wrong_names(tmp_path):
+    with pytest.raises(ValueError, match="preset is 'bricks'; expected one of bricks-ddvae-uniform, "):
+        find_preset("bricks")
+    with pytest.raises(ValueError, match="budget is 'recorded'; expected one of smoke, laptop, full"):
+        train("bricks-ddvae-uniform", "recorded", folder=tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"run.json is missing; expected a finished run"):
+        read_record(tmp_path)
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"run.json is no record of a run"):
+        read_record(tmp_path)
+
+
+def test_provenance_names_code_and_device():
+    found = provenance()
+    assert found["torch"] == torch.__version__ and found["device"].endswith("CPU cores") and found["code"]
