@@ -192,21 +192,25 @@ class Digits(Preset):
 
     Args:
         widths: Of the dense encoder, from the pixels on; the decoder mirrors them.
+        batch_norm: See `DenseEncoder`.
+        upright: See `binary_mnist`.
     """
 
     widths: tuple[int, ...] = (784, 256, 128, 32)
+    batch_norm: bool = False
+    upright: bool = False
 
     def model(self) -> VAE:
         squash = None if self.proposal == "gaussian" else self.squash
-        encoder = DenseEncoder(self.widths, 2, self.proposal, squash)
-        return VAE(encoder, DenseDecoder((2, *reversed(self.widths))), self.prior)
+        encoder = DenseEncoder(self.widths, 2, self.proposal, squash, self.batch_norm)
+        return VAE(encoder, DenseDecoder((2, *reversed(self.widths)), self.batch_norm), self.prior)
 
     def data(self, budget: str) -> BinaryImages:
-        return _first(binary_mnist("train"), 1_024 if budget == "smoke" else None)
+        return self._images("train", 1_024 if budget == "smoke" else None)
 
     def evaluate(self, model: VAE, budget: str) -> tuple[dict, dict]:
         few = 1_000 if budget == "smoke" else None
-        train, test = (_first(binary_mnist(split), few) for split in ("train", "test"))
+        train, test = (self._images(split, few) for split in ("train", "test"))
         raw = [_raw_codes(model, images.tokens) for images in (train, test)]
         with torch.no_grad():
             q_train, q_test = (model.encode(images.tokens) for images in (train, test))
@@ -234,6 +238,10 @@ class Digits(Preset):
         }
         return results, arrays
 
+    def _images(self, split: str, n: int | None) -> BinaryImages:
+        images = binary_mnist(split, upright=self.upright)
+        return BinaryImages(images.tokens[:n], images.labels[:n], images.source)
+
     def _decode_sheet(self, model: VAE, size: int) -> np.ndarray:
         """(size, size, 784 / 8) packed images decoded at squares of equal prior mass, first axis z_1."""
         u = (torch.arange(size) + 0.5) / size
@@ -241,10 +249,6 @@ class Digits(Preset):
         with torch.no_grad():
             images = model.decode(z).clamp_min(0).view(size, size, -1)
         return np.packbits(images.numpy().astype(np.uint8), axis=-1)
-
-
-def _first(images: BinaryImages, n: int | None) -> BinaryImages:
-    return BinaryImages(images.tokens[:n], images.labels[:n], images.source)
 
 
 def _raw_codes(model: VAE, tokens: Tensor) -> Tensor:
@@ -331,6 +335,21 @@ def _laid_out_bricks(kernel: str) -> Bricks:
     )
 
 
+def _better_digits(title: str, **settings) -> Digits:
+    epochs = 50
+    return Digits(
+        title,
+        "beyond the paper",
+        "uniform",
+        Run(epochs=epochs, learning_rate=Cosine(2e-3, warmup=1, finish=epochs)),
+        squash="tanh",
+        epochs={"smoke": 1, "laptop": 12},
+        widths=(784, 512, 256, 128),
+        batch_norm=True,
+        **settings,
+    )
+
+
 PRESETS: dict[str, Preset] = {
     "bricks-ddvae-uniform": _published_bricks(
         "DD-VAE U/U", "uniform", 1.0, LogLinear(0.1, 1e-3, begin=0, finish=100)
@@ -343,6 +362,8 @@ PRESETS: dict[str, Preset] = {
         "DD-VAE", "uniform", 0.05, temperature=LogLinear(0.01, 1e-3, begin=0, finish=100)
     ),
     "mnist-vae-gaussian": _published_digits("VAE", "gaussian", 0.005, clip_value=10.0),
+    "mnist-wide": _better_digits("VAE U/U, wide"),
+    "mnist-wide-upright": _better_digits("VAE U/U, wide, upright digits", upright=True),
     **{f"bricks-packed-{kernel}": _packed_bricks(kernel) for kernel in KERNELS},
     **{f"bricks-layout-{kernel}": _laid_out_bricks(kernel) for kernel in ("uniform", "tricube")},
 }

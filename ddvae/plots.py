@@ -11,7 +11,15 @@ from plotly.subplots import make_subplots
 
 from .data import replace_file
 
-__all__ = ["COLOURS", "curves", "figure", "mimebundle", "save_figure", "static_image"]
+__all__ = [
+    "COLOURS",
+    "curves",
+    "figure",
+    "mimebundle",
+    "plotly_javascript",
+    "save_figure",
+    "static_image",
+]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C8C")
 """Okabe and Ito's palette, which the colour-blind can tell apart."""

@@ -139,7 +139,7 @@ def fit(
         ValueError: the checkpoint belongs to other settings, or is damaged.
         OSError: a checkpoint cannot be written; the last one stays.
     """
-    state = _State(model.to(device), run)
+    state = _State(model.to(device).train(), run)
     if folder is not None:
         state.open(Path(folder), resume)
     steps = data.steps(run.batch_size)

@@ -79,6 +79,21 @@ def test_vocabulary():
         vocabulary.encode(["0", "11"])
 
 
+def test_deskewing_centres_and_uprights():
+    """A slanted bar becomes an upright one in the middle; a second pass changes little."""
+    rows, columns = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
+    bar = ((columns - (20 - 0.5 * rows)).abs() < 2) & (rows > 4) & (rows < 20)
+    image = bar.float()[None]
+    upright = data.deskew(image)[0]
+    place = torch.arange(28.0)
+    mass = upright.sum()
+    x, y = (upright.sum(0) * place).sum() / mass, (upright.sum(1) * place).sum() / mass
+    trend = (upright * (rows - y) * (columns - x)).sum() / (upright * (rows - y) ** 2).sum()
+    assert x.item() == pytest.approx(13.5, abs=0.1) and y.item() == pytest.approx(13.5, abs=0.1)
+    assert abs(trend.item()) < 0.02
+    assert (data.deskew(upright[None])[0] - upright).abs().mean() < 0.02
+
+
 @needs_mnist
 def test_mnist():
     test = binary_mnist("test")
