@@ -161,7 +161,7 @@ def refresh(chapters: tuple[str, ...]) -> None:
         path = NOTEBOOKS / f"{name}.ipynb"
         with replace_file(path) as beside:
             papermill.execute_notebook(
-                path, beside, cwd=str(NOTEBOOKS), kernel_name="python3", progress_bar=False
+                path, beside, cwd=str(NOTEBOOKS), kernel_name="python3", language="python", progress_bar=False
             )
             notebook = nbformat.read(beside, as_version=4)
             kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -189,6 +189,7 @@ def _run_chapter(name: str, parameters: dict, out: Path, resume: bool) -> dict:
             parameters,
             cwd=str(NOTEBOOKS),
             kernel_name="python3",
+            language="python",
             progress_bar=False,
         )
         with replace_file(done) as path:

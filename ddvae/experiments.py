@@ -168,7 +168,7 @@ class Bricks(Preset):
             "loc": q.base_dist.loc.numpy(),
             "scale": q.base_dist.scale.numpy(),
             "decoded": decoded.numpy(),
-            "window": self._label_window(model, 320),
+            "window": self._label_window(model, 48 if budget == "smoke" else 320),
         }
         return results, arrays
 
@@ -234,7 +234,7 @@ class Digits(Preset):
         arrays = {
             "codes": means[1].numpy().astype(np.float32),
             "labels": test.labels.numpy().astype(np.uint8),
-            "digits": self._decode_sheet(model, 20),
+            "digits": self._decode_sheet(model, 5 if budget == "smoke" else 20),
         }
         return results, arrays
 

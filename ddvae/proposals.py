@@ -174,7 +174,9 @@ def into_unit_cube(loc: Tensor, scale: Tensor, squash: str = "tanh") -> tuple[Te
     unit_loc = _pull(unit_loc, unit_loc.clamp(-1 + info.eps / 2, 1 - info.eps / 2))
 
     log_scale = _log_2sinh(2 * scale) - torch.logaddexp(_log_2cosh(2 * loc), _log_2cosh(2 * scale))
-    unit_scale = _pull(log_scale, log_scale.clamp_min(math.log(info.tiny))).exp()
+    # A factor e above the smallest normal number, since rounding must not make it a denormal one,
+    # which training counts as 0.
+    unit_scale = _pull(log_scale, log_scale.clamp_min(math.log(info.tiny) + 1)).exp()
     return unit_loc, _pull(unit_scale, torch.minimum(unit_scale, 1 - unit_loc.abs()))
 
 

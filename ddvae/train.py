@@ -183,7 +183,12 @@ class _State:
         """One step of Adam."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.run.learning_rate(epoch)
-        terms = self.run.evaluate(self.model, batch, epoch)
+        try:
+            terms = self.run.evaluate(self.model, batch, epoch)
+        except ValueError as error:  # distributions refuse parameters that are not numbers
+            if self.finite():
+                raise
+            raise Diverged(self._diagnosis({})) from error
         means = [_mean(getattr(terms, name), batch) for name in COLUMNS[5:9]]
         self.optimizer.zero_grad(set_to_none=True)
         (-means[0]).backward()
@@ -198,8 +203,12 @@ class _State:
         self.step += 1
         self.sums += torch.cat([values, torch.ones(1)])
 
+    def finite(self) -> bool:
+        """Whether all weights are finite numbers."""
+        return all(p.isfinite().all() for p in self.model.parameters())
+
     def _diagnosis(self, terms: dict) -> str:
-        parts = ", ".join(f"{name} {value:.4g}" for name, value in terms.items())
+        parts = ", ".join(f"{name} {value:.4g}" for name, value in terms.items()) or "a weight is no number"
         return (
             f"training diverged at step {self.step}: {parts}. The last checkpoint is kept. Try a lower "
             "learning rate, a higher final temperature, or clip_norm=1"
@@ -223,7 +232,7 @@ class _State:
         """Writes checkpoint and log, unless a weight is not finite."""
         if self.folder is None:
             return
-        if not all(p.isfinite().all() for p in self.model.parameters()):
+        if not self.finite():
             raise Diverged(self._diagnosis({}))
         save_checkpoint(self.folder / CHECKPOINT, self.state())
         with replace_file(self.folder / LOG) as path, open(path, "w", newline="") as file:

@@ -227,6 +227,19 @@ def test_unit_cube_holds_everything(squash, dtype):
     assert kl_divergence(KernelProposal("uniform", unit_loc, unit_scale), Uniform(-1, 1)).isfinite().all()
 
 
+@pytest.mark.parametrize("squash", ["tanh", "sigmoid"])
+def test_unit_cube_where_denormal_numbers_count_as_zero(squash):
+    """As they do in training: no scale may fall among them."""
+    torch.set_flush_denormal(True)
+    try:
+        loc, log_scale = 100 * torch.randn(200_000), -60 * torch.rand(200_000)
+        unit_loc, unit_scale = into_unit_cube(loc, log_scale.exp(), squash)
+        assert (unit_scale > 0).all()
+        KernelProposal("uniform", unit_loc, unit_scale, validate_args=True)
+    finally:
+        torch.set_flush_denormal(False)
+
+
 def test_unit_cube_is_the_formula():
     loc, scale = torch.randn(500).double(), torch.rand(500).double() + 1e-3
     for squash, s in (("tanh", 1.0), ("sigmoid", 0.5)):

@@ -176,8 +176,10 @@ def test_progress_bar_shows_the_terms(capsys):
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_divergence_stops_and_keeps_the_last_good_checkpoint(tmp_path, bad):
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+def test_divergence_stops_and_keeps_the_last_good_checkpoint(tmp_path, bad, part):
     model = small_model()
+    poisoned = {"encoder": model.encoder.head.linear, "decoder": model.decoder.scores}[part]
 
     class Poisoned:
         steps = staticmethod(DATA.steps)
@@ -186,10 +188,10 @@ def test_divergence_stops_and_keeps_the_last_good_checkpoint(tmp_path, bad):
             for i, batch in enumerate(DATA.batches(*arguments)):
                 if i == 5:
                     with torch.no_grad():
-                        model.decoder.scores.bias.fill_(bad)
+                        poisoned.bias.fill_(bad)
                 yield batch
 
-    with pytest.raises(Diverged, match=r"step 5: value .*The last checkpoint is kept. Try a lower learning"):
+    with pytest.raises(Diverged, match=r"step 5: .*The last checkpoint is kept. Try a lower learning"):
         fit(model, Poisoned(), RUN, tmp_path, checkpoint_every=0, progress=False)
     state = load_checkpoint(tmp_path / "checkpoint.pt")
     assert state["step"] == 5 and all(t.isfinite().all() for t in state["model"].values())
