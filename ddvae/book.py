@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -101,10 +102,10 @@ def choose_chapters(text: str) -> tuple[str, ...]:
     """
     numbers = {int(name[:2]): name for name in CHAPTERS}
     chosen = set() if text else set(numbers)
-    for part in filter(None, text.split(",")):
-        first, _, last = part.partition("-")
-        if not (first.strip().isdigit() and (last or first).strip().isdigit()):
+    for part in text.split(",") if text else ():
+        if not re.fullmatch(r"\d+(-\d+)?", part.strip()):
             raise ValueError(f"chapters is {text!r}; expected numbers such as 1,3-4")
+        first, _, last = part.partition("-")
         chosen |= set(range(int(first), int(last or first) + 1))
     if not chosen or chosen - set(numbers):
         raise ValueError(f"chapters is {text!r}; expected numbers out of {sorted(numbers)}")

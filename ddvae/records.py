@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib import metadata
@@ -169,7 +170,7 @@ def recorded(name: str) -> list[Record]:
 
 
 def obtain(
-    name: str, budget: str, out: str = "", seeds: tuple[int, ...] = (1,), device: str = "cpu"
+    name: str, budget: str, out: str = "", seeds: Iterable[int] = (1,), device: str = "cpu"
 ) -> list[Record]:
     """The runs that a chapter shows: read from data/runs at "recorded", else trained.
 

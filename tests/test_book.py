@@ -1,0 +1,131 @@
+"""Regenerating the book: parameters, failures, resumption, the index page."""
+
+import json
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from ddvae import __main__, book, plots
+from ddvae.book import Chapter, choose_chapters, reproduce
+from ddvae.page import index_page
+
+
+def notebook(body, name, folder):
+    parameters = nbformat.v4.new_code_cell("budget, out, seed, device = 'recorded', '', 1, 'cpu'")
+    parameters.metadata["tags"] = ["parameters"]
+    cells = [parameters, nbformat.v4.new_code_cell(body)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+
+
+@pytest.fixture
+def small_book(tmp_path, monkeypatch):
+    """Two chapters, the first of which fails while a file `broken` is there."""
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    setup = "import pandas as pd\nfrom ddvae.book import Chapter\n"
+    broken = f"import os\nassert not os.path.exists({str(tmp_path / 'broken')!r}), 'broken on purpose'\n"
+    page = "chapter = Chapter({!r}, budget, out, seed, device)\n"
+    page += "chapter.table(pd.DataFrame({{'a': [seed]}}), 't', 'T.')"
+    notebook(broken + setup + page.format("01_one"), "01_one", folder)
+    notebook(setup + page.format("02_two"), "02_two", folder)
+    monkeypatch.setattr(book, "NOTEBOOKS", folder)
+    monkeypatch.setattr(book, "CHAPTERS", ("01_one", "02_two"))
+    return tmp_path
+
+
+def run(folder, **options):
+    return {r["chapter"]: r for r in reproduce(("01_one", "02_two"), "smoke", folder / "out", **options)}
+
+
+def test_a_failed_chapter_leaves_the_others_running(small_book):
+    (small_book / "broken").touch()
+    rows = run(small_book)
+    assert rows["01_one"]["status"] == "failed" and "broken on purpose" in rows["01_one"]["error"]
+    assert rows["02_two"]["status"] == "done"
+    assert "02_two" in (small_book / "out" / "index.html").read_text()
+
+
+def test_resume_skips_what_is_done_and_unchanged(small_book):
+    (small_book / "broken").touch()
+    run(small_book)
+    (small_book / "broken").unlink()
+    rows = run(small_book, resume=True)
+    assert (rows["01_one"]["status"], rows["02_two"]["status"]) == ("done", "unchanged")
+    rows = run(small_book, resume=True, seed=5)  # another parameter is a change
+    assert rows["02_two"]["status"] == "done"
+    assert (small_book / "out" / "02_two" / "t.csv").read_text().split() == ["a", "5"]
+    assert run(small_book)["02_two"]["status"] == "done"  # without --resume everything runs
+
+
+def test_fresh_removes_what_was_generated_and_nothing_else(small_book):
+    run(small_book)
+    out = small_book / "out"
+    (out / "mine.txt").write_text("kept")
+    (out / "runs" / "old").mkdir(parents=True)
+    (out / "02_two" / "old.csv").touch()
+    run(small_book, fresh=True)
+    assert (out / "mine.txt").exists()
+    assert not (out / "runs" / "old").exists() and not (out / "02_two" / "old.csv").exists()
+
+
+def test_exit_code_and_summary(small_book, capsys):
+    words = ["reproduce", "--budget", "smoke", "--out", str(small_book / "out")]
+    assert __main__.main(words) == 0
+    (small_book / "broken").touch()
+    assert __main__.main(words) == 1
+    shown = capsys.readouterr().out
+    assert "failed" in shown and "index.html" in shown
+
+
+@pytest.mark.parametrize("text", ["3", "0", "x", "1-", ",", "2-1"])
+def test_wrong_chapters(small_book, text, capsys):
+    with pytest.raises(ValueError, match=r"chapters is .*; expected numbers"):
+        choose_chapters(text)
+    assert __main__.main(["reproduce", "--chapters", text, "--out", str(small_book / "out")]) == 2
+    assert capsys.readouterr().err.startswith("error: chapters is")
+
+
+def test_chapters_by_number(small_book):
+    assert choose_chapters("") == choose_chapters("1-2") == choose_chapters("2,1") == ("01_one", "02_two")
+    assert choose_chapters("2") == ("02_two",)
+
+
+def test_wrong_words_on_the_command_line(capsys):
+    for words in (["reproduce", "--budget", "tiny"], ["train", "bricks"], []):
+        with pytest.raises(SystemExit) as caught:
+            __main__.main(words)
+        assert caught.value.code == 2
+    assert "bricks-ddvae-uniform" in capsys.readouterr().err
+
+
+def test_presets_and_train_on_the_command_line(tmp_path, capsys):
+    assert __main__.main(["presets"]) == 0
+    assert "mnist-ddvae-uniform" in capsys.readouterr().out
+    folder = tmp_path / "run"
+    words = ["train", "bricks-vae-gaussian", "--budget", "smoke", "--out", str(folder)]
+    assert __main__.main([*words, "--time-limit", "0"]) == 1
+    assert __main__.main([*words, "--resume"]) == 0
+    assert "sequence_error" in capsys.readouterr().out and (folder / "run.json").exists()
+
+
+def test_page_shows_figures_tables_and_provenance(tmp_path):
+    chapter = Chapter("01_one", "smoke", str(tmp_path), seed=3)
+    x = np.linspace(0, 1, 5)
+    chapter.figure(plots.curves(x, {"a": x}, "x", "y"), "fig", "A <figure>.")
+    chapter.table(pd.DataFrame({"name": ["a"], "value": [1 / 3]}), "tab", "A table.", digits=2)
+    chapter.compare({"mnist.vae.knn": 85.9})
+    for name in ("tab.csv", "tab.md", "tab.tex", "comparison.csv", "fig.html"):
+        assert (tmp_path / "01_one" / name).exists()
+    assert "0.3333333333333333" in (tmp_path / "01_one" / "tab.csv").read_text()
+    assert "0.33 |" in (tmp_path / "01_one" / "tab.md").read_text()
+    page = index_page(tmp_path)
+    assert "A &lt;figure&gt;." in page and "seed 3" in page and "torch" in page and "01_one/fig.html" in page
+    content = json.loads((tmp_path / "01_one" / "page.json").read_text())
+    assert content["comparisons"][0]["paper"] == 86.1 and not list(tmp_path.glob("**/.*"))
+
+
+def test_unknown_budget():
+    with pytest.raises(ValueError, match="budget is 'tiny'; expected one of recorded, smoke, laptop, full"):
+        Chapter("01_one", "tiny")

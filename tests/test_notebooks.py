@@ -1,0 +1,96 @@
+"""The notebooks: whole, as conventions ask, run at smoke, and their outputs reproduced (nbval, lax)."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from conftest import ROOT
+
+from ddvae.book import CHAPTERS, reproduce
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("**/*.ipynb"))
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+
+
+def cells(path, kind="code"):
+    return [c for c in nbformat.read(path, as_version=4).cells if c.cell_type == kind]
+
+
+def test_no_notebook_is_left_out():
+    """Every notebook of the repository is a chapter, and all that make test runs is below."""
+    tracked = {p for p in ROOT.glob("**/*.ipynb") if not {".venv", "figures"} & set(p.parts)}
+    assert tracked == set(NOTEBOOKS)
+    assert [p.stem for p in NOTEBOOKS] == list(CHAPTERS)
+    assert [int(name[:2]) for name in CHAPTERS] == list(range(1, len(CHAPTERS) + 1))
+
+
+@each
+def test_parameters_cell(path):
+    found = [c for c in cells(path) if "parameters" in c.metadata.get("tags", [])]
+    assert len(found) == 1
+    assigned = {n.targets[0].id: ast.literal_eval(n.value) for n in ast.parse(found[0].source).body}
+    assert assigned == {"budget": "recorded", "out": "", "seed": 1, "device": "cpu"}
+
+
+@each
+def test_committed_with_outputs_and_without_traces(path):
+    text = path.read_text()
+    assert path.stat().st_size < 1_200_000
+    assert not re.search(r"/(home|root|tmp|work)/", text), "names a path of the machine"
+    assert "injected-parameters" not in text
+    code = cells(path)
+    assert any(c.outputs for c in code)
+    assert not [o for c in code for o in c.outputs if o.output_type == "error" or o.get("name") == "stderr"]
+
+
+@each
+def test_every_figure_has_a_static_image(path):
+    """GitHub and nbviewer show no plotly."""
+    for cell in cells(path):
+        for output in cell.outputs:
+            if "application/vnd.plotly.v1+json" in output.get("data", {}):
+                assert "image/png" in output.data
+
+
+@each
+def test_cells_are_short(path):
+    for cell in cells(path):
+        lines = cell.source.splitlines()
+        assert len(lines) <= 15 and max(map(len, lines), default=0) <= 120, cell.source
+        assert sum(line.startswith(("def ", "class ")) for line in lines) <= 1
+
+
+@each
+def test_ends_in_a_comparison_and_says_what_to_try(path):
+    assert sum("chapter.compare(" in c.source for c in cells(path)) == 1
+    assert "## What to try" in cells(path, "markdown")[-1].source
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    out = tmp_path_factory.mktemp("book")
+    rows = reproduce(CHAPTERS, "smoke", out)
+    return out, {row["chapter"]: row for row in rows}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_runs_at_smoke(smoke, name):
+    out, rows = smoke
+    assert rows[name]["status"] == "done", rows[name]["error"]
+    assert (out / name / "page.json").exists() and (out / name / "comparison.csv").exists()
+    assert name in (out / "index.html").read_text()
+
+
+@pytest.mark.timeout(600)
+def test_committed_outputs_are_reproduced():
+    """nbval, lax: cells run without error, marked ones print what they printed."""
+    environment = os.environ | {"PYTEST_ADDOPTS": ""}
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider"]
+    command += ["-W", "default", "--override-ini", "addopts=", *map(str, NOTEBOOKS)]
+    found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
+    assert found.returncode == 0, found.stdout[-4000:]
