@@ -48,7 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
     here.set_defaults(command=_notebooks)
 
-    commands.add_parser("presets", help="list the presets").set_defaults(command=_presets)
+    commands.add_parser("presets", help="list the presets and their recorded runs").set_defaults(
+        command=_presets
+    )
     return parser
 
 
@@ -96,8 +98,12 @@ def _notebooks(arguments: argparse.Namespace) -> int:
 
 
 def _presets(arguments: argparse.Namespace) -> int:
+    from .records import inventory
+
     for name, preset in PRESETS.items():
         print(f"{name:26} {preset.title} ({preset.source})")
+    print("\n| preset | recorded seeds (budget) | full runs lacking |\n|---|---|---|")
+    print("\n".join(inventory()))
     return 0
 
 

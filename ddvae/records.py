@@ -19,7 +19,7 @@ from .experiments import BUDGETS, PRESETS, Preset, find_preset
 from .train import CHECKPOINT, Run, fit, load_checkpoint, save_checkpoint, seed_everything
 from .vae import VAE
 
-__all__ = ["RUNS", "Record", "obtain", "provenance", "recorded", "train"]
+__all__ = ["RUNS", "Record", "inventory", "obtain", "provenance", "read_record", "recorded", "train"]
 
 RUNS = Path(__file__).resolve().parents[1] / "data" / "runs"
 """The recorded runs, one folder a preset and seed."""
@@ -156,14 +156,15 @@ def read_record(folder: Path) -> Record:
 
 
 def recorded(name: str) -> list[Record]:
-    """All recorded runs of a preset, by seed.
+    """All finished recorded runs of a preset, by seed.
 
     Raises:
         ValueError: unknown preset.
         FileNotFoundError: none is recorded.
     """
     find_preset(name)
-    folders = sorted((RUNS / name).glob("seed*"), key=lambda f: int(f.name.removeprefix("seed")))
+    done = (path.parent for path in (RUNS / name).glob("seed*/run.json"))
+    folders = sorted(done, key=lambda f: int(f.name.removeprefix("seed")))
     if not folders:
         raise FileNotFoundError(f"{RUNS / name} holds no run; expected one by python -m ddvae train {name}")
     return [read_record(folder) for folder in folders]
@@ -198,6 +199,18 @@ def obtain(
             raise KeyboardInterrupt(f"training of {name} was stopped; run again to go on")
         records.append(record)
     return records
+
+
+def inventory() -> list[str]:
+    """One Markdown table row a preset: its name, what is recorded, which full runs are lacking."""
+    rows = []
+    for name, preset in PRESETS.items():
+        records = recorded(name) if any((RUNS / name).glob("seed*/run.json")) else []
+        found = ", ".join(f"{r.seed} ({r.budget})" for r in records) or "none"
+        full = {r.seed for r in records if r.budget == "full"}
+        lacking = ", ".join(str(s) for s in range(1, preset.seeds + 1) if s not in full) or "none"
+        rows.append(f"| `{name}` | {found} | {lacking} |")
+    return rows
 
 
 def provenance(device: str = "cpu") -> dict[str, str]:

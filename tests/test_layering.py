@@ -20,6 +20,7 @@ ORDER = ["__init__", *(name for floor in FLOORS for name in floor)]
 OWNERS = {
     "plotly": {"plots", "pictures"},
     "kaleido": {"plots"},
+    "PIL": {"plots"},
     "papermill": {"book"},
     "nbformat": {"book"},
     "IPython": {"book"},

@@ -40,6 +40,12 @@ def test_without_a_browser_one_warning_and_html_alone(fig, tmp_path, monkeypatch
         plots._browser_found.cache_clear()
 
 
+def test_notebooks_hold_single_precision(fig):
+    for trace in plots.mimebundle(fig)["application/vnd.plotly.v1+json"]["data"]:
+        assert trace["x"]["dtype"] == trace["y"]["dtype"] == "f4"
+    assert fig.data[0].x.dtype == np.float64
+
+
 def test_house_style(fig):
     assert fig.data[0].line.color == plots.COLOURS[0] and fig.data[1].line.color == plots.COLOURS[1]
     assert fig.layout.xaxis.title.text == "x (nats)"

@@ -82,7 +82,7 @@ def test_a_finished_run_is_read_and_an_interrupted_one_goes_on(tmp_path):
 
 def test_recorded_runs_are_whole():
     """Every record in data/runs can be read, says what it was, and belongs to a preset."""
-    folders = sorted(records.RUNS.glob("*/seed*"))
+    folders = sorted(p.parent for p in records.RUNS.glob("*/seed*/run.json"))
     assert folders
     for folder in folders:
         record = read_record(folder)
@@ -91,6 +91,12 @@ def test_recorded_runs_are_whole():
         assert {"torch", "device", "code"} <= set(record.provenance)
         assert all(np.asarray(array).size for array in record.arrays.values())
         json.dumps(record.results, allow_nan=True)
+
+
+def test_the_list_of_runs_is_true():
+    text = (records.RUNS / "README.md").read_text()
+    for row in records.inventory():
+        assert row in text, "update the table by python -m ddvae presets"
 
 
 def test_recorded_weights_give_the_recorded_numbers():
