@@ -56,10 +56,8 @@ class Chapter:
         display(plots.mimebundle(fig), raw=True)
         if self.folder is not None:
             files = plots.save_figure(fig, self.folder, name)
-            height = fig.layout.height
-            self._record(
-                {"kind": "figure", "name": name, "caption": caption, "files": files, "height": height}
-            )
+            size = [fig.layout.width, fig.layout.height]
+            self._record({"kind": "figure", "name": name, "caption": caption, "files": files, "size": size})
 
     def table(self, frame, name: str, caption: str, digits: int = 4) -> None:
         """Shows a pandas table and saves it as CSV (all digits), Markdown and LaTeX (rounded)."""
@@ -230,5 +228,13 @@ def summary(rows: list[dict], out: Path) -> str:
             parts.append(f"{row['chapter']}\n{frame.to_string(index=False, float_format='{:.4f}'.format)}")
     frame = pd.DataFrame(rows)
     parts.append(frame.to_string(index=False, float_format="{:.0f}".format))
+    if _lacks_images(out):
+        parts.append("no browser was found: figures are HTML alone; Chromium or Chrome adds PNG and SVG")
     total = sum(row["seconds"] for row in rows)
     return "\n\n".join(["", *parts, f"{total:.0f} s in all; look at {out / 'index.html'}"])
+
+
+def _lacks_images(out: Path) -> bool:
+    pages = [json.loads(path.read_text()) for path in out.glob("*/page.json")]
+    figures = [item for page in pages for item in page["items"] if item["kind"] == "figure"]
+    return any(not any(name.endswith(".png") for name in figure["files"]) for figure in figures)

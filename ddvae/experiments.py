@@ -150,8 +150,8 @@ class Bricks(Preset):
         with torch.no_grad():
             q = model.encode(tokens)
             kl = torch.distributions.kl_divergence(q, model.prior())
-        coarse = {"base": 64, "refine": 1} if budget == "smoke" else {}
-        plane = decode_plane(model.decode, self._quantile(), **coarse)
+        base, refine = {"smoke": (64, 1), "laptop": (256, 2)}.get(budget, (512, 3))
+        plane = decode_plane(model.decode, self._quantile(), base, refine)
         *shares, undefined = plane.probs().tolist()
         # Ties are rare specks: the law of samples is compared over strings, their share told apart.
         decoded = torch.tensor(shares, dtype=torch.float64) / max(1 - undefined, 1e-12)

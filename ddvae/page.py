@@ -10,8 +10,9 @@ __all__ = ["index_page"]
 def index_page(out: Path) -> str:
     """The HTML page that shows all chapters of a folder, with their provenance."""
     pages = [json.loads(path.read_text()) for path in sorted(out.glob("[0-9][0-9]_*/page.json"))]
-    sections = "\n".join(_section(page) for page in pages)
-    links = " ".join(f'<a href="#{p["chapter"]}">{_title(p["chapter"])}</a>' for p in pages)
+    titles = [_title(out / "notebooks" / f"{page['chapter']}.ipynb") for page in pages]
+    sections = "\n".join(map(_section, pages, titles))
+    links = " ".join(f'<a href="#{p["chapter"]}">{title}</a>' for p, title in zip(pages, titles))
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>DD-VAE companion</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>
@@ -24,11 +25,12 @@ def index_page(out: Path) -> str:
 
 
 _STYLE = """
-body { font-family: "DejaVu Sans", Arial, sans-serif; color: #222; max-width: 1000px; margin: 2em auto;
+body { font-family: "DejaVu Sans", Arial, sans-serif; color: #222; max-width: 1650px; margin: 2em auto;
        padding: 0 1em; line-height: 1.4 }
+p, table, nav { max-width: 1000px }
 nav a { margin-right: 1.5em }
 h2 { border-bottom: 1px solid #ccc; padding-top: 1em }
-iframe { border: 0; width: 100% }
+iframe { border: 0 }
 figure { margin: 2em 0; overflow-x: auto }
 figcaption { margin-bottom: .5em }
 table { border-collapse: collapse; font-size: 90% }
@@ -38,19 +40,20 @@ td:first-child, th:first-child { text-align: left }
 """
 
 
-def _title(name: str) -> str:
-    return f"{int(name[:2])}. {name[3:].replace('_', ' ')}"
+def _title(notebook: Path) -> str:
+    """The notebook's first heading, its name if it has none."""
+    if not notebook.exists():
+        return notebook.stem
+    first = "".join(json.loads(notebook.read_text())["cells"][0]["source"])
+    return html.escape(first.splitlines()[0].lstrip("# ")) if first.startswith("#") else notebook.stem
 
 
-def _section(page: dict) -> str:
+def _section(page: dict, title: str) -> str:
     facts = {"budget": page["budget"], "seed": page["seed"], "seconds": page["seconds"]} | page["provenance"]
     line = ", ".join(f"{name} {html.escape(str(value))}" for name, value in facts.items())
     items = "\n".join(_show(page["chapter"], item) for item in page["items"])
     notebook = f'<a href="notebooks/{page["chapter"]}.ipynb">executed notebook</a>'
-    return (
-        f'<h2 id="{page["chapter"]}">{_title(page["chapter"])}</h2>\n'
-        f'<p class="provenance">{line} · {notebook}</p>\n{items}'
-    )
+    return f'<h2 id="{page["chapter"]}">{title}</h2>\n<p class="provenance">{line} · {notebook}</p>\n{items}'
 
 
 def _show(chapter: str, item: dict) -> str:
@@ -62,6 +65,8 @@ def _show(chapter: str, item: dict) -> str:
         content = item["html"]
     else:
         source = f"{chapter}/{item['name']}.html"
-        content = f'<iframe src="{source}" height="{item["height"] + 20}" loading="lazy"></iframe>'
+        width, height = item["size"]
+        size = f'width="{width + 30}" height="{height + 30}"'
+        content = f'<iframe src="{source}" {size} scrolling="no" loading="lazy"></iframe>'
     caption = f"<figcaption>{html.escape(item['caption'])} <small>{files}</small></figcaption>"
     return f"<figure>{caption}{content}</figure>"

@@ -126,6 +126,14 @@ def test_page_shows_figures_tables_and_provenance(tmp_path):
     assert content["comparisons"][0]["paper"] == 86.1 and not list(tmp_path.glob("**/.*"))
 
 
+def test_summary_says_in_one_line_that_images_lack(tmp_path, monkeypatch):
+    monkeypatch.setattr(plots, "static_image", lambda fig, kind="png": None)
+    chapter = Chapter("01_one", "smoke", str(tmp_path))
+    chapter.figure(plots.curves([0, 1], {"a": [0, 1]}, "x", "y"), "fig", "A figure.")
+    row = {"chapter": "01_one", "status": "done", "seconds": 1.0, "error": ""}
+    assert book.summary([row], tmp_path).count("no browser was found") == 1
+
+
 def test_unknown_budget():
     with pytest.raises(ValueError, match="budget is 'tiny'; expected one of recorded, smoke, laptop, full"):
         Chapter("01_one", "tiny")

@@ -134,6 +134,33 @@ def test_neighbours():
         classify_neighbours(codes, labels, codes, labels, "best")
 
 
+@pytest.mark.parametrize("choose", ["train", "test"])
+def test_neighbours_against_scikit_learn(choose):
+    """Its own classifier and grid search, setting by setting."""
+    from sklearn.model_selection import GridSearchCV
+    from sklearn.neighbors import KNeighborsClassifier
+
+    codes, labels = torch.randn(400, 2), torch.randint(4, (400,))
+    codes += labels[:, None]
+    train, test = slice(0, 300), slice(300, None)
+    grid = {"metric": ["manhattan", "euclidean"], "n_neighbors": list(range(10, 41, 5))}
+    found = classify_neighbours(codes[train], labels[train], codes[test], labels[test], choose)
+    chosen = KNeighborsClassifier(found["k"], metric=found["metric"]).fit(codes[train], labels[train])
+    assert found["accuracy"] == pytest.approx(chosen.score(codes[test], labels[test]))
+    if choose == "train":
+        search = GridSearchCV(KNeighborsClassifier(), grid, cv=5).fit(codes[train].numpy(), labels[train])
+        assert search.best_params_ == {"metric": found["metric"], "n_neighbors": found["k"]}
+    else:
+        every = [
+            KNeighborsClassifier(k, metric=m)
+            .fit(codes[train], labels[train])
+            .score(codes[test], labels[test])
+            for m in grid["metric"]
+            for k in grid["n_neighbors"]
+        ]
+        assert found["accuracy"] == pytest.approx(max(every))
+
+
 def test_evenness():
     square = (torch.cartesian_prod(torch.arange(20), torch.arange(20)) + 0.5) / 20
     assert latent_evenness(square) == pytest.approx(1)

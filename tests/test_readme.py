@@ -1,0 +1,75 @@
+"""The README's numbers are those of the recorded runs, its commands and links exist."""
+
+import re
+import statistics
+
+import pytest
+from conftest import ROOT
+
+from ddvae.paper import PRINTED
+from ddvae.records import recorded
+
+README = (ROOT / "README.md").read_text()
+
+
+def mean_and_spread(name, result, digits):
+    values = [record.results[result] for record in recorded(name)]
+    spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{digits}f}{spread}"
+
+
+def bricks_row(panel, title, run, key):
+    paper = " / ".join(f"{PRINTED[f'bricks.{key}.{q}'].value:.4f}" for q in ("kl", "js"))
+    ours = " / ".join(mean_and_spread(run, q, 4) for q in ("kl", "js"))
+    return (
+        f"| Figure 5, {panel}: KL / JS of decoded samples, {title} "
+        f"| [3](notebooks/03_synthetic_bricks.ipynb) | {paper} | {ours} "
+        f"| `python -m ddvae train {run} --budget full` |"
+    )
+
+
+def digits_row(title, run, key):
+    ours = mean_and_spread(run, "knn_released", 1)
+    honest = mean_and_spread(run, "knn_honest", 1)
+    return (
+        f"| Figure 6: kNN accuracy, {title} | [4](notebooks/04_binary_mnist.ipynb) "
+        f"| {PRINTED[f'mnist.{key}.knn'].value} % | {ours} % (honest reading {honest} %) "
+        f"| `python -m ddvae train {run} --budget full` |"
+    )
+
+
+def beyond_sentence():
+    best = recorded("bricks-layout-uniform")[0].results
+    gap = best["mean_kl"] - best["limit"]
+    return f"{gap:.2f} nats of it", f"{mean_and_spread('mnist-wide-upright', 'knn_honest', 1)} %"
+
+
+ROWS = [
+    lambda: bricks_row("left", "DD-VAE U/U", "bricks-ddvae-uniform", "uniform"),
+    lambda: bricks_row("middle", "DD-VAE U/T", "bricks-ddvae-tricube", "tricube"),
+    lambda: bricks_row("right", "VAE", "bricks-vae-gaussian", "gaussian"),
+    lambda: digits_row("DD-VAE", "mnist-ddvae-uniform", "ddvae"),
+    lambda: digits_row("VAE", "mnist-vae-gaussian", "vae"),
+]
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_table_holds_the_recorded_numbers(row):
+    assert row() in README, f"expected this row:\n{row()}"
+
+
+def test_the_numbers_beyond_the_paper_are_recorded():
+    for part in beyond_sentence():
+        assert part in README, part
+
+
+def test_links_lead_somewhere():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+def test_the_five_lines_run():
+    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    names = {}
+    exec(code, names)
+    assert names["kl"].shape == (8, 2) and names["log_prob"].shape == (8,)
