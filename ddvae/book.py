@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from . import plots
-from .data import replace_file
 from .experiments import BUDGETS
+from .files import replace_file
 from .page import index_page
 from .paper import compare
 from .records import provenance

@@ -4,12 +4,10 @@ A data set hands `Batch`es to training: `steps(batch_size)` of them an epoch, dr
 that is a pure function of seed and epoch, so that a resumed run continues exactly.
 """
 
-import contextlib
 import gzip
 import hashlib
 import math
 import os
-import tempfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +28,6 @@ __all__ = [
     "Vocabulary",
     "binary_mnist",
     "deskew",
-    "replace_file",
     "six_bit_law",
     "six_bit_sample",
 ]
@@ -222,29 +219,6 @@ def deskew(images: Tensor) -> Tensor:
     sampling = torch.stack([zero + 1, slant, x, zero, zero + 1, y], dim=1).view(n, 2, 3)
     grid = F.affine_grid(sampling, (n, 1, side, side), align_corners=True)
     return F.grid_sample(images[:, None], grid, align_corners=True)[:, 0]
-
-
-@contextlib.contextmanager
-def replace_file(path: str | Path) -> Iterator[Path]:
-    """A path to write beside the real one, which it replaces if the block succeeds.
-
-    Whatever fails, a full disk included, the old file stays whole and no half-written one is left.
-
-    Raises:
-        OSError: the file cannot be written; the message names it.
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-    os.close(handle)
-    beside = Path(name)
-    try:
-        yield beside
-        beside.chmod(0o644)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def _threshold(images, labels, threshold: float, upright: bool, source: str) -> BinaryImages:

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import plotly.io as pio
 from plotly.subplots import make_subplots
 
-from .data import replace_file
+from .files import replace_file
 
 __all__ = [
     "COLOURS",

@@ -14,9 +14,9 @@ import numpy as np
 import torch
 
 from . import __version__
-from .data import replace_file
 from .experiments import BUDGETS, PRESETS, Preset, find_preset
-from .train import CHECKPOINT, Run, fit, load_checkpoint, save_checkpoint, seed_everything
+from .files import load_checkpoint, replace_file, save_checkpoint
+from .train import CHECKPOINT, Run, fit, seed_everything
 from .vae import VAE
 
 __all__ = ["RUNS", "Record", "inventory", "obtain", "provenance", "read_record", "recorded", "train"]

@@ -3,7 +3,6 @@
 import csv
 import dataclasses
 import math
-import os
 import random
 import signal
 import threading
@@ -18,11 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .data import replace_file
+from .files import load_checkpoint, replace_file, save_checkpoint
 from .schedules import Constant, Schedule
 from .vae import VAE, Batch, Terms, elbo, relaxed_elbo
 
-__all__ = ["Diverged", "Fitted", "Run", "fit", "load_checkpoint", "save_checkpoint", "seed_everything"]
+__all__ = ["Diverged", "Fitted", "Run", "fit", "seed_everything"]
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.csv"
@@ -269,41 +268,6 @@ class _State:
         self.step, self.seconds, self.sums = state["step"], state["seconds"], state["sums"]
         self.log = state["log"]
         _set_generators(state["generators"])
-
-
-def save_checkpoint(path: str | Path, state: dict) -> None:
-    """Writes tensors and plain values beside the path, then renames; an old file survives failure.
-
-    Raises:
-        OSError: the file cannot be written; the message names it.
-    """
-    try:
-        with replace_file(path) as beside, open(beside, "wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-    except (OSError, RuntimeError) as error:
-        # torch reports a failed write as a RuntimeError of its zip writer.
-        raise OSError(f"{path} could not be written ({error}); an earlier checkpoint is kept") from error
-
-
-def load_checkpoint(path: str | Path) -> dict:
-    """Reads what `save_checkpoint` wrote, without unpickling code.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: the file is no checkpoint or is damaged.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; expected a checkpoint written by fit")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises half a dozen kinds for a file that is not its own
-        raise ValueError(f"{path} is no readable checkpoint ({type(error).__name__})") from error
-    if not isinstance(state, dict) or "model" not in state:
-        raise ValueError(f"{path} is no checkpoint of fit; expected a dictionary with 'model'")
-    return state
 
 
 def seed_everything(seed: int) -> None:

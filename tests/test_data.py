@@ -1,6 +1,5 @@
 """Data sets, and every way in which a file can be wrong."""
 
-import errno
 import gzip
 import os
 import shutil
@@ -16,7 +15,6 @@ from ddvae.data import (
     StringLaw,
     Vocabulary,
     binary_mnist,
-    replace_file,
     six_bit_law,
     six_bit_sample,
 )
@@ -151,24 +149,3 @@ def test_without_a_network_the_stand_in_says_so(monkeypatch):
 def test_wrong_split():
     with pytest.raises(ValueError, match="split is 'valid'; expected 'train' or 'test'"):
         binary_mnist("valid")
-
-
-def test_replace_file_keeps_the_old_one_on_failure(tmp_path):
-    path = tmp_path / "result.txt"
-    path.write_text("old")
-    with pytest.raises(RuntimeError), replace_file(path) as beside:
-        beside.write_text("half")
-        raise RuntimeError
-    assert path.read_text() == "old" and os.listdir(tmp_path) == ["result.txt"]
-    with replace_file(path) as beside:
-        beside.write_text("new")
-    assert path.read_text() == "new" and os.listdir(tmp_path) == ["result.txt"]
-
-
-def test_replace_file_on_a_full_disk(tmp_path):
-    path = tmp_path / "result.txt"
-    path.write_text("old")
-    with pytest.raises(OSError) as caught, replace_file(path), open("/dev/full", "wb") as full:
-        full.write(b"x" * 100_000)
-    assert caught.value.errno == errno.ENOSPC
-    assert path.read_text() == "old" and os.listdir(tmp_path) == ["result.txt"]

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "ddvae"
 # Lowest floor first; on a floor, a module may import from its left.
 FLOORS = [
     ["kernels", "proposals", "relaxation", "schedules"],
-    ["nets", "vae", "data"],
+    ["files", "nets", "vae", "data"],
     ["layout", "train", "metrics"],
     ["paper", "experiments", "records", "plots", "pictures", "page", "book", "__main__"],
 ]
@@ -76,7 +76,7 @@ def test_importing_the_package_pulls_in_torch_and_numpy_alone():
 import sys, torch, torch.distributions, torch.optim.lr_scheduler
 torch.optim.Adam([torch.zeros(1, requires_grad=True)])
 before = set(sys.modules)
-import ddvae, ddvae.data, ddvae.layout, ddvae.nets, ddvae.schedules, ddvae.train, ddvae.vae
+import ddvae, ddvae.data, ddvae.files, ddvae.layout, ddvae.nets, ddvae.schedules, ddvae.train, ddvae.vae
 print(*sorted({m.split(".")[0] for m in set(sys.modules) - before}))
 """
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

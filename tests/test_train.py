@@ -13,9 +13,10 @@ import torch
 
 from ddvae import VAE, Batch, StandardNormal, UnitCube
 from ddvae.data import StringLaw, six_bit_law, six_bit_sample
+from ddvae.files import load_checkpoint, save_checkpoint
 from ddvae.nets import DenseDecoder, DenseEncoder, SequenceDecoder, SequenceEncoder
 from ddvae.schedules import Constant, Cosine, Linear, LogLinear
-from ddvae.train import Diverged, Run, fit, load_checkpoint, save_checkpoint, seed_everything
+from ddvae.train import Diverged, Run, fit, seed_everything
 
 
 def small_model(seed=1):
@@ -107,7 +108,8 @@ SCRIPT = """
 import sys, torch
 sys.path.insert(0, {tests!r})
 from test_train import small_model, RUN, DATA
-from ddvae.train import fit, save_checkpoint
+from ddvae.files import save_checkpoint
+from ddvae.train import fit
 import dataclasses
 torch.set_num_threads(1)
 run = dataclasses.replace(RUN, epochs=40)
