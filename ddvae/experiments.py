@@ -262,6 +262,7 @@ def _raw_codes(model: VAE, tokens: Tensor) -> Tensor:
 
 _RELEASED = {name: READINGS["released"][name] for name in ("scores", "reduction")}
 _BRICKS_RATE = Step(5e-3, factor=0.5, every=20)
+_DIGITS_TEMPERATURE = LogLinear(0.01, 1e-3, begin=0, finish=100)
 _BRICKS_EPOCHS = {"smoke": 1, "laptop": 6}
 
 
@@ -283,10 +284,10 @@ def _published_bricks(title: str, proposal: str, beta: float, temperature: LogLi
     )
 
 
-def _published_digits(title: str, proposal: str, beta: float, **settings) -> Digits:
+def _published_digits(title: str, proposal: str, beta: float, upright: bool = False, **settings) -> Digits:
     return Digits(
         title,
-        "Section 4.2, released settings",
+        "beyond the paper" if upright else "Section 4.2, released settings",
         proposal,
         Run(
             epochs=150,
@@ -297,6 +298,7 @@ def _published_digits(title: str, proposal: str, beta: float, **settings) -> Dig
         ),
         epochs={"smoke": 1, "laptop": 15},
         seeds=5,
+        upright=upright,
     )
 
 
@@ -340,10 +342,10 @@ def _laid_out_bricks(kernel: str) -> Bricks:
     )
 
 
-def _better_digits(title: str, **settings) -> Digits:
+def _wide_digits() -> Digits:
     epochs = 50
     return Digits(
-        title,
+        "VAE U/U, wide, upright digits",
         "beyond the paper",
         "uniform",
         Run(epochs=epochs, learning_rate=Cosine(2e-3, warmup=1, finish=epochs)),
@@ -352,7 +354,7 @@ def _better_digits(title: str, **settings) -> Digits:
         seeds=5,
         widths=(784, 512, 256, 128),
         batch_norm=True,
-        **settings,
+        upright=True,
     )
 
 
@@ -364,12 +366,12 @@ PRESETS: dict[str, Preset] = {
         "DD-VAE U/T", "tricube", 0.1, LogLinear(0.1, 1e-2, begin=0, finish=100)
     ),
     "bricks-vae-gaussian": _published_bricks("VAE", "gaussian", 0.1, None),
-    "mnist-ddvae-uniform": _published_digits(
-        "DD-VAE", "uniform", 0.05, temperature=LogLinear(0.01, 1e-3, begin=0, finish=100)
-    ),
+    "mnist-ddvae-uniform": _published_digits("DD-VAE", "uniform", 0.05, temperature=_DIGITS_TEMPERATURE),
     "mnist-vae-gaussian": _published_digits("VAE", "gaussian", 0.005, clip_value=10.0),
-    "mnist-wide": _better_digits("VAE U/U, wide"),
-    "mnist-wide-upright": _better_digits("VAE U/U, wide, upright digits", upright=True),
+    "mnist-ddvae-upright": _published_digits(
+        "DD-VAE, upright digits", "uniform", 0.05, upright=True, temperature=_DIGITS_TEMPERATURE
+    ),
+    "mnist-wide-upright": _wide_digits(),
     **{f"bricks-packed-{kernel}": _packed_bricks(kernel) for kernel in KERNELS},
     **{f"bricks-layout-{kernel}": _laid_out_bricks(kernel) for kernel in ("uniform", "tricube")},
 }

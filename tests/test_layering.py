@@ -20,7 +20,7 @@ ORDER = ["__init__", *(name for floor in FLOORS for name in floor)]
 OWNERS = {
     "plotly": {"plots", "pictures"},
     "kaleido": {"plots"},
-    "PIL": {"plots"},
+    "PIL": {"plots", "pictures"},
     "papermill": {"book"},
     "nbformat": {"book"},
     "IPython": {"book"},
