@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
-from .proposals import PROPOSALS, into_unit_cube, propose
+from .proposals import PROPOSALS, exp_scale, into_unit_cube, propose
 
 __all__ = [
     "UNDEFINED",
@@ -49,7 +49,7 @@ class ProposalHead(nn.Module):
 
     def forward(self, features: Tensor) -> Distribution:
         loc, log_scale = self.linear(features).chunk(2, dim=-1)
-        scale = log_scale.exp()
+        scale = exp_scale(log_scale)
         if self.squash is not None:
             loc, scale = into_unit_cube(loc, scale, self.squash)
         return Independent(propose(self.proposal, loc, scale), 1)

@@ -13,7 +13,7 @@ from torch.distributions.utils import broadcast_all
 
 from .kernels import KERNELS, Kernel, get_kernel
 
-__all__ = ["PROPOSALS", "KernelProposal", "into_unit_cube", "propose"]
+__all__ = ["PROPOSALS", "KernelProposal", "exp_scale", "into_unit_cube", "propose"]
 
 PROPOSALS = ("gaussian", *KERNELS)
 """Names that `propose` takes."""
@@ -139,6 +139,18 @@ def propose(name: str, loc: Tensor, scale: Tensor) -> Distribution:
     return KernelProposal(name, loc, scale)
 
 
+def exp_scale(log_scale: Tensor) -> Tensor:
+    """exp, kept clear of 0 and infinity by a factor e, with a gradient that leads back from there.
+
+    Training counts the smallest floating-point numbers as 0, and no proposal has a scale of 0.
+
+    >>> exp_scale(torch.tensor([0.0, -1000.0, 1000.0])) > 0
+    tensor([True, True, True])
+    """
+    limit = -math.log(torch.finfo(log_scale.dtype).tiny) - 1
+    return _pull(log_scale, log_scale.clamp(-limit, limit)).exp()
+
+
 def into_unit_cube(loc: Tensor, scale: Tensor, squash: str = "tanh") -> tuple[Tensor, Tensor]:
     r"""Moves the support [loc - scale, loc + scale] into [-1, 1] by squashing its two ends.
 
@@ -169,14 +181,12 @@ def into_unit_cube(loc: Tensor, scale: Tensor, squash: str = "tanh") -> tuple[Te
         raise ValueError(f"squash is {squash!r}; expected 'tanh' or 'sigmoid'")
     if squash == "sigmoid":
         loc, scale = loc / 2, scale / 2
-    info = torch.finfo(loc.dtype)
+    eps = torch.finfo(loc.dtype).eps
     unit_loc = (torch.tanh(loc + scale) + torch.tanh(loc - scale)) / 2
-    unit_loc = _pull(unit_loc, unit_loc.clamp(-1 + info.eps / 2, 1 - info.eps / 2))
+    unit_loc = _pull(unit_loc, unit_loc.clamp(-1 + eps / 2, 1 - eps / 2))
 
     log_scale = _log_2sinh(2 * scale) - torch.logaddexp(_log_2cosh(2 * loc), _log_2cosh(2 * scale))
-    # A factor e above the smallest normal number, since rounding must not make it a denormal one,
-    # which training counts as 0.
-    unit_scale = _pull(log_scale, log_scale.clamp_min(math.log(info.tiny) + 1)).exp()
+    unit_scale = exp_scale(log_scale)
     return unit_loc, _pull(unit_scale, torch.minimum(unit_scale, 1 - unit_loc.abs()))
 
 

@@ -8,6 +8,7 @@ from ddvae.nets import (
     UNDEFINED,
     DenseDecoder,
     DenseEncoder,
+    ProposalHead,
     SequenceDecoder,
     SequenceEncoder,
     unique_argmax,
@@ -30,6 +31,25 @@ def test_encoders_return_proposals(proposal, squash):
         assert isinstance(q, Independent) and q.batch_shape == (7,) and q.event_shape == (3,)
         if squash is not None:
             assert (q.mean.abs() + q.base_dist.scale <= 1).all()
+
+
+@pytest.mark.parametrize("proposal", ["gaussian", "tricube"])
+@pytest.mark.parametrize("squash", [None, "tanh", "sigmoid"])
+@pytest.mark.parametrize("log_scale", [-90.0, -1000.0, 200.0])
+def test_extreme_scales_stay_valid_and_can_come_back(proposal, squash, log_scale):
+    """Also where denormal numbers count as 0, as in training."""
+    torch.set_flush_denormal(True)
+    try:
+        head = ProposalHead(4, 2, proposal, squash)
+        with torch.no_grad():
+            head.linear.bias.copy_(torch.tensor([-10.0, 3.0, log_scale, log_scale]))
+        q = head(torch.randn(50, 4)).base_dist
+        assert (q.scale > 0).all() and q.scale.isfinite().all()
+        q.scale.log().sum().backward()
+        gradient = head.linear.bias.grad[2:]
+        assert gradient.isfinite().all() and ((gradient > 0).all() or (squash and log_scale > 0))
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def test_an_encoder_sees_each_row_alone():
