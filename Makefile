@@ -15,7 +15,7 @@ PYTHON := $(ENV)/bin/python
 STAMP := $(ENV)/.ddvae-installed
 
 ifdef DDVAE_DATA
-export DDVAE_DATA := $(abspath $(DDVAE_DATA))
+export DDVAE_DATA := $(shell realpath -m -- "$(DDVAE_DATA)")
 endif
 
 .PHONY: help install reproduce test lab notebooks lint clean
@@ -55,4 +55,4 @@ notebooks: install
 	"$(PYTHON)" -m ddvae notebooks $(ARGS)
 
 clean:
-	rm -rf figures/runs figures/notebooks .pytest_cache .ruff_cache .hypothesis
+	rm -rf figures/trained figures/notebooks .pytest_cache .ruff_cache .hypothesis

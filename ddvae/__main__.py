@@ -5,7 +5,10 @@ import os
 import sys
 from pathlib import Path
 
+import torch
+
 from .experiments import BUDGETS, PRESETS
+from .train import Diverged
 
 
 def main(words: list[str] | None = None) -> int:
@@ -14,10 +17,22 @@ def main(words: list[str] | None = None) -> int:
     if "DDVAE_DATA" in os.environ:  # notebooks run in their own folder
         os.environ["DDVAE_DATA"] = str(Path(os.environ["DDVAE_DATA"]).resolve())
     try:
+        if "device" in arguments:
+            _check_device(arguments.device)
         return arguments.command(arguments)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, Diverged) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+
+
+def _check_device(name: str) -> None:
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device is {name!r}; expected cpu, or cuda where torch supports it ({reason})"
+        ) from None
 
 
 def _parser() -> argparse.ArgumentParser:

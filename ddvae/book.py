@@ -12,7 +12,7 @@ from .experiments import BUDGETS
 from .files import replace_file
 from .page import index_page
 from .paper import compare
-from .records import provenance
+from .records import RUNS, provenance
 
 __all__ = ["CHAPTERS", "Chapter", "choose_chapters", "refresh", "reproduce", "summary"]
 
@@ -127,13 +127,21 @@ def reproduce(
         out: Receives everything.
         resume: Skip chapters whose notebook, package and parameters are as they were, and go on
             with interrupted training.
-        fresh: Remove what earlier regenerations of any chapter left in the folder first.
+        fresh: Remove first what earlier regenerations of any chapter left in the folder.
 
     Returns:
         One row a chapter: chapter, status ("done", "unchanged" or "failed"), seconds, error.
+
+    Raises:
+        ValueError: out is the repository or its notebooks.
     """
     out = out.resolve()
-    _clear(out, chapters, everything=fresh, keep=resume and not fresh)
+    if out in (NOTEBOOKS.parent, NOTEBOOKS):
+        raise ValueError(
+            f"out is {str(out)!r}; expected a folder that does not hold the notebooks themselves"
+        )
+    if fresh or not resume:
+        _clear(out, chapters, everything=fresh)
     with replace_file(out / "plotly.min.js") as path:
         path.write_text(plots.plotly_javascript())
     rows = []
@@ -144,7 +152,7 @@ def reproduce(
         status, seconds, error = (rows[-1][key] for key in ("status", "seconds", "error"))
         print(f"{name}: {status} after {seconds:.0f} s {error}", flush=True)
     with replace_file(out / "index.html") as path:
-        path.write_text(index_page(out))
+        path.write_text(index_page(out, rows))
     return rows
 
 
@@ -176,9 +184,10 @@ def _run_chapter(name: str, parameters: dict, out: Path, resume: bool) -> dict:
     import papermill
 
     started, done = time.monotonic(), out / name / "done.json"
-    state = {"parameters": parameters, "sources": _fingerprint(NOTEBOOKS / f"{name}.ipynb")}
-    if resume and done.exists() and json.loads(done.read_text()) == state:
+    state = {"parameters": parameters, "sources": _fingerprint(NOTEBOOKS / f"{name}.ipynb", parameters)}
+    if resume and done.exists() and done.read_text() == json.dumps(state):
         return {"chapter": name, "status": "unchanged", "seconds": 0.0, "error": ""}
+    done.unlink(missing_ok=True)
     (out / "notebooks").mkdir(parents=True, exist_ok=True)
     status, error = "done", ""
     try:
@@ -192,27 +201,31 @@ def _run_chapter(name: str, parameters: dict, out: Path, resume: bool) -> dict:
             progress_bar=False,
         )
         with replace_file(done) as path:
-            path.write_text(json.dumps(state, indent=1))
+            path.write_text(json.dumps(state))
     except Exception as problem:  # one chapter's failure must not keep the others from running
-        status, error = "failed", f"{type(problem).__name__}: {str(problem).strip().splitlines()[-1]}"
+        words = str(problem).strip().splitlines() or [""]
+        status, error = "failed", f"{type(problem).__name__}: {words[-1]}"
     return {"chapter": name, "status": status, "seconds": time.monotonic() - started, "error": error}
 
 
-def _fingerprint(notebook: Path) -> str:
-    """Changes when the notebook's cells or any module of the package change."""
+def _fingerprint(notebook: Path, parameters: dict) -> str:
+    """Changes when the notebook's cells, a module or, if they are drawn from, a recorded run change."""
     cells = json.loads(notebook.read_text())["cells"]
     digest = hashlib.sha256(json.dumps([cell["source"] for cell in cells]).encode())
-    for module in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(module.read_bytes())
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    if parameters["budget"] == "recorded":
+        files += sorted(RUNS.glob("*/*/run.json"))
+    for file in files:
+        digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def _clear(out: Path, chapters: tuple[str, ...], everything: bool, keep: bool) -> None:
-    """Removes what a regeneration wrote before, and nothing else that lies in the folder."""
-    folders = [*CHAPTERS, "notebooks", "runs"] if everything else [] if keep else [*chapters, "runs"]
-    for name in folders:
-        if (out / name).is_dir():
-            shutil.rmtree(out / name)
+def _clear(out: Path, chapters: tuple[str, ...], everything: bool) -> None:
+    """Removes what a regeneration of these chapters, or of all, wrote before, and nothing else."""
+    for name in CHAPTERS if everything else chapters:
+        shutil.rmtree(out / name, ignore_errors=True)
+        (out / "notebooks" / f"{name}.ipynb").unlink(missing_ok=True)
+    shutil.rmtree(out / "trained", ignore_errors=True)
 
 
 def summary(rows: list[dict], out: Path) -> str:

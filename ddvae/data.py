@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import math
 import os
+import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -93,6 +94,9 @@ class StringLaw:
     codes: int = 128
     epoch_steps: int = 200
 
+    def __str__(self) -> str:
+        return f"{len(self.tokens)} strings in expectation, {self.codes} codes"
+
     def steps(self, batch_size: int) -> int:
         return self.epoch_steps
 
@@ -114,6 +118,9 @@ class StringSample:
 
     tokens: Tensor
     index: Tensor
+
+    def __str__(self) -> str:
+        return f"{len(self.index)} draws of {len(self.tokens)} strings"
 
     def steps(self, batch_size: int) -> int:
         return math.ceil(len(self.index) / batch_size)
@@ -140,6 +147,9 @@ class BinaryImages:
     tokens: Tensor
     labels: Tensor
     source: str
+
+    def __str__(self) -> str:
+        return f"{len(self)} images of {self.source}"
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -177,7 +187,8 @@ def binary_mnist(split: str, threshold: float = 0.3, upright: bool = False) -> B
     """MNIST thresholded to black and white (Section 4.2).
 
     From the folder `mnist` in $DDVAE_DATA if that is set, else a checked download kept in the
-    user's cache, else, without a network, scikit-learn's 8 x 8 digits as a named stand-in.
+    user's cache, else, where there is no network and nothing was downloaded before, scikit-learn's
+    8 x 8 digits as a stand-in, with a warning.
 
     Args:
         split: "train" (60,000 images) or "test" (10,000).
@@ -186,7 +197,7 @@ def binary_mnist(split: str, threshold: float = 0.3, upright: bool = False) -> B
 
     Raises:
         ValueError: unknown split, or a file whose content is not MNIST's.
-        FileNotFoundError: $DDVAE_DATA is set and holds no such file.
+        FileNotFoundError: $DDVAE_DATA is set and holds no such file, or a part of the download failed.
     """
     if split not in ("train", "test"):
         raise ValueError(f"split is {split!r}; expected 'train' or 'test'")
@@ -194,7 +205,10 @@ def binary_mnist(split: str, threshold: float = 0.3, upright: bool = False) -> B
     try:
         images = _mnist_array(f"{prefix}-images-idx3-ubyte", offset=16).reshape(-1, 784)
         labels = _mnist_array(f"{prefix}-labels-idx1-ubyte", offset=8)
-    except ConnectionError:
+    except ConnectionError as error:
+        if any((_mnist_cache() / f"{name}.gz").exists() for name in MNIST_SHA256):
+            raise FileNotFoundError(f"MNIST's {split} files could not be downloaded ({error})") from None
+        warnings.warn(f"no network ({error}): small digits stand in for MNIST", stacklevel=2)
         images, labels = _stand_in_digits(split)
         return _threshold(images, labels, threshold, upright, "scikit-learn digits (stand-in for MNIST)")
     return _threshold(images / np.float32(255), labels, threshold, upright, "MNIST")
@@ -239,19 +253,27 @@ def _epoch_order(n: int, epoch: int, seed: int) -> Tensor:
 def _mnist_array(name: str, offset: int) -> np.ndarray:
     folder = os.environ.get("DDVAE_DATA")
     path = Path(folder) / "mnist" / f"{name}.gz" if folder else _download_mnist(f"{name}.gz")
-    advice = (
-        f"expected MNIST's {name}.gz with sha256 {MNIST_SHA256[name][:12]}... (uncompressed); get it "
-        f"from {MNIST_ADDRESS}, or unset DDVAE_DATA to have it downloaded"
-    )
+    expected = f"expected MNIST's {name}.gz with sha256 {MNIST_SHA256[name][:12]}... (uncompressed)"
+    remedy = f"get it from {MNIST_ADDRESS}, or unset DDVAE_DATA to have it downloaded"
     if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; {advice}")
+        raise FileNotFoundError(f"{path} is missing; {expected}; {remedy}")
     try:
         content = gzip.decompress(path.read_bytes())
+        fault = None if hashlib.sha256(content).hexdigest() == MNIST_SHA256[name] else "has other content"
     except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} is damaged ({error}); {advice}") from None
-    if hashlib.sha256(content).hexdigest() != MNIST_SHA256[name]:
-        raise ValueError(f"{path} has other content; {advice}")
+        fault = f"is damaged ({error})"
+    if fault is not None:
+        if not folder:
+            path.unlink()
+            remedy = "the download was removed, run again to repeat it"
+        raise ValueError(f"{path} {fault}; {expected}; {remedy}")
     return np.frombuffer(content, dtype=np.uint8, offset=offset)
+
+
+def _mnist_cache() -> Path:
+    import pooch
+
+    return Path(pooch.os_cache("ddvae")) / "mnist"
 
 
 def _download_mnist(name: str) -> Path:
@@ -259,11 +281,10 @@ def _download_mnist(name: str) -> Path:
     import pooch
     import requests
 
-    cache = pooch.os_cache("ddvae") / "mnist"
     try:
-        return Path(pooch.retrieve(MNIST_ADDRESS + name, None, fname=name, path=cache))
-    except (requests.exceptions.RequestException, OSError) as error:
-        raise ConnectionError(str(error)) from error
+        return Path(pooch.retrieve(MNIST_ADDRESS + name, None, fname=name, path=_mnist_cache()))
+    except (requests.ConnectionError, requests.Timeout) as error:
+        raise ConnectionError(f"{MNIST_ADDRESS} cannot be reached") from error
 
 
 def _stand_in_digits(split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,6 @@
 import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
@@ -32,7 +31,7 @@ from .metrics import (
 )
 from .nets import DenseDecoder, DenseEncoder, SequenceDecoder, SequenceEncoder
 from .schedules import Cosine, Linear, LogLinear, Piecewise, Step, stretch
-from .train import Run
+from .train import Run, plain
 from .vae import VAE, StandardNormal, UnitCube
 
 __all__ = ["BUDGETS", "PRESETS", "READINGS", "Bricks", "Digits", "Preset", "find_preset"]
@@ -66,7 +65,7 @@ class Preset(ABC):
     source: str
     proposal: str
     run: Run
-    squash: str = "sigmoid"
+    squash: str | None = None
     epochs: dict[str, int] = dataclasses.field(default_factory=dict)
     seeds: int = 1
 
@@ -87,6 +86,12 @@ class Preset(ABC):
         }
         return replace(self.run, epochs=epochs, seed=seed, **schedules)
 
+    def describe(self, budget: str, seed: int) -> dict:
+        """All settings of a run as plain values: the preset's own, and those of `Run`."""
+        left_out = ("title", "source", "run", "epochs", "seeds")
+        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in left_out}
+        return {k: plain(v) for k, v in own.items()} | self.scaled_run(budget, seed).describe()
+
     @abstractmethod
     def model(self) -> VAE:
         """A new model."""
@@ -103,7 +108,6 @@ class Preset(ABC):
         """What is kept after an epoch, to see the training; None for nothing."""
         return None
 
-    @cached_property
     def prior(self) -> StandardNormal | UnitCube:
         return StandardNormal(2) if self.proposal == "gaussian" else UnitCube(2)
 
@@ -124,15 +128,14 @@ class Bricks(Preset):
     reach: ClassVar[dict] = {"gaussian": 4.0, "kernel": 1.5}
 
     def model(self) -> VAE:
-        squash = None if self.proposal == "gaussian" else self.squash
-        encoder = SequenceEncoder(2, 2, 128, 2, 8, self.proposal, squash)
+        encoder = SequenceEncoder(2, 2, 128, 2, 8, self.proposal, self.squash)
         if self.layout is not None:
             tokens, probs = six_bit_law()
             low, high = guillotine_cells(probs)
             middle, half = (low + high) / 2, self.layout * (high - low) / 2
             set_supports(encoder, tokens, middle - half, middle + half)
             encoder.requires_grad_(False)
-        return VAE(encoder, SequenceDecoder(2, 2, 128, 2, 8, length=6), self.prior)
+        return VAE(encoder, SequenceDecoder(2, 2, 128, 2, 8, length=6), self.prior())
 
     def data(self, budget: str) -> StringLaw | StringSample:
         if self.codes is None:
@@ -154,7 +157,7 @@ class Bricks(Preset):
         plane = decode_plane(model.decode, self._quantile(), base, refine)
         *shares, undefined = plane.probs().tolist()
         # Ties are rare specks: the law of samples is compared over strings, their share told apart.
-        decoded = torch.tensor(shares, dtype=torch.float64) / max(1 - undefined, 1e-12)
+        decoded = torch.tensor(shares, dtype=torch.float64) / (1 - undefined)  # NaN if all is tied
         results = {
             "kl": categorical_kl(decoded, probs),
             "js": jensen_shannon(decoded, probs),
@@ -204,9 +207,8 @@ class Digits(Preset):
     upright: bool = False
 
     def model(self) -> VAE:
-        squash = None if self.proposal == "gaussian" else self.squash
-        encoder = DenseEncoder(self.widths, 2, self.proposal, squash, self.batch_norm)
-        return VAE(encoder, DenseDecoder((2, *reversed(self.widths)), self.batch_norm), self.prior)
+        encoder = DenseEncoder(self.widths, 2, self.proposal, self.squash, self.batch_norm)
+        return VAE(encoder, DenseDecoder((2, *reversed(self.widths)), self.batch_norm), self.prior())
 
     def data(self, budget: str) -> BinaryImages:
         return self._images("train", 1_024 if budget == "smoke" else None)
@@ -260,10 +262,13 @@ def _raw_codes(model: VAE, tokens: Tensor) -> Tensor:
         return model.encoder.head.linear(model.encoder.features(tokens.float()))
 
 
-_RELEASED = {name: READINGS["released"][name] for name in ("scores", "reduction")}
 _BRICKS_RATE = Step(5e-3, factor=0.5, every=20)
 _DIGITS_TEMPERATURE = LogLinear(0.01, 1e-3, begin=0, finish=100)
 _BRICKS_EPOCHS = {"smoke": 1, "laptop": 6}
+
+
+def _released_squash(proposal: str) -> str | None:
+    return None if proposal == "gaussian" else READINGS["released"]["squash"]
 
 
 def _published_bricks(title: str, proposal: str, beta: float, temperature: LogLinear | None) -> Bricks:
@@ -276,15 +281,24 @@ def _published_bricks(title: str, proposal: str, beta: float, temperature: LogLi
             learning_rate=_BRICKS_RATE,
             beta=Linear(0.0, beta, begin=2, finish=100),
             temperature=temperature,
+            scores=None if temperature is None else READINGS["released"]["scores"],
+            reduction=READINGS["released"]["reduction"],
             clip_value=2.0,
-            **_RELEASED,
         ),
+        squash=_released_squash(proposal),
         epochs=_BRICKS_EPOCHS,
         seeds=5,
     )
 
 
-def _published_digits(title: str, proposal: str, beta: float, upright: bool = False, **settings) -> Digits:
+def _published_digits(
+    title: str,
+    proposal: str,
+    beta: float,
+    temperature: LogLinear | None = None,
+    clip_value: float | None = None,
+    upright: bool = False,
+) -> Digits:
     return Digits(
         title,
         "beyond the paper" if upright else "Section 4.2, released settings",
@@ -293,9 +307,12 @@ def _published_digits(title: str, proposal: str, beta: float, upright: bool = Fa
             epochs=150,
             learning_rate=Step(5e-3, factor=0.5, every=20),
             beta=Linear(1e-5, beta, begin=4, finish=100),
-            **_RELEASED,
-            **settings,
+            temperature=temperature,
+            scores=None if temperature is None else READINGS["released"]["scores"],
+            reduction=READINGS["released"]["reduction"],
+            clip_value=clip_value,
         ),
+        squash=_released_squash(proposal),
         epochs={"smoke": 1, "laptop": 15},
         seeds=5,
         upright=upright,

@@ -50,6 +50,8 @@ def set_supports(
     """
     for parameter in encoder.gru.parameters():
         parameter.mul_(gain)
+    if encoder.head.squash is None:
+        raise ValueError("squash is None; expected an encoder whose supports lie in the unit cube")
     stretch = {"tanh": 1.0, "sigmoid": 2.0}[encoder.head.squash]
     ends = stretch * torch.atanh(low), stretch * torch.atanh(high)
     raw = torch.cat([(ends[0] + ends[1]) / 2, ((ends[1] - ends[0]) / 2).log()], dim=1)

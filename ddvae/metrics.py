@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from .kernels import get_kernel
 from .vae import VAE
 
 __all__ = [
@@ -29,8 +30,10 @@ def categorical_kl(p: Tensor, q: Tensor) -> float:
     >>> categorical_kl(torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5]))  # log 2
     0.6931471805599453
     """
+    if p.shape != q.shape:
+        raise ValueError(f"p and q have shapes {tuple(p.shape)} and {tuple(q.shape)}; expected the same")
     p, q = p.double(), q.double()
-    return torch.special.xlogy(p, p / q).nan_to_num(0.0, posinf=torch.inf).sum().item()
+    return torch.where(p == 0, 0.0, torch.special.xlogy(p, p / q)).sum().item()
 
 
 def jensen_shannon(p: Tensor, q: Tensor) -> float:
@@ -46,13 +49,13 @@ def lossless_limit(probs: Tensor, kernel, latent_size: int) -> float:
 
     Args:
         probs: The law of the data, (M,).
-        kernel: A `Kernel`.
+        kernel: A `Kernel` or its name.
         latent_size: D.
 
     Source: derived in chapter 1; disjoint boxes share a volume of one.
     """
     entropy = -torch.special.xlogy(probs.double(), probs.double()).sum().item()
-    return -(entropy + latent_size * (np.log(2) - kernel.entropy))
+    return -(entropy + latent_size * (np.log(2) - get_kernel(kernel).entropy))
 
 
 def sequence_accuracy(model: VAE, tokens: Tensor, weights: Tensor | None = None, codes: int = 1) -> float:
@@ -70,7 +73,7 @@ def sequence_accuracy(model: VAE, tokens: Tensor, weights: Tensor | None = None,
         z = model.encode(tokens).sample((codes,))
         decoded = model.decode(z.flatten(0, 1)).unflatten(0, (codes, -1))
     exact = (decoded == tokens).all(-1).double().mean(0)
-    weights = torch.ones(len(tokens)) if weights is None else weights
+    weights = torch.ones_like(exact) if weights is None else weights
     return ((exact * weights.double()).sum() / weights.double().sum()).item()
 
 
@@ -123,14 +126,19 @@ def decode_plane(
         quantile: Inverse cdf of one dimension of the prior, so that all squares weigh the same.
         base: Squares along either axis of the coarse grid.
         refine: Halvings at the borders.
+
+    Raises:
+        ValueError: sequences of more than 7 bits, whose indices would not fit.
     """
+    length = decode(torch.zeros(1, 2)).shape[1]
+    if length > 7:
+        raise ValueError(f"decoded sequences have {length} bits; expected up to 7")
     labels = _label_squares(decode, quantile, base, torch.ones(base, base, dtype=torch.bool))
     for _ in range(refine):
         size = 2 * len(labels)
         fine = labels.repeat_interleave(2, 0).repeat_interleave(2, 1)
         border = _borders(labels).repeat_interleave(2, 0).repeat_interleave(2, 1)
         labels = torch.where(border, _label_squares(decode, quantile, size, border), fine)
-    length = decode(torch.zeros(1, 2)).shape[1]
     edges = quantile(torch.linspace(0, 1, len(labels) + 1, dtype=torch.float64))
     return Plane(edges, labels, 2**length)
 
@@ -142,7 +150,7 @@ def _label_squares(decode, quantile, size: int, chosen: Tensor) -> Tensor:
     z = torch.stack([centre[rows], centre[columns]], dim=1)
     labels = torch.zeros(size, size, dtype=torch.uint8)
     with torch.no_grad():
-        found = [_index_bits(decode(part)) for part in z.split(1 << 15)]
+        found = [_index_bits(decode(part).cpu()) for part in z.split(1 << 15)]
     labels[rows, columns] = torch.cat(found)
     return labels
 

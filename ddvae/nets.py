@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
 from .proposals import PROPOSALS, exp_scale, into_unit_cube, propose
+from .relaxation import check_range
 
 __all__ = [
     "UNDEFINED",
@@ -44,6 +45,10 @@ class ProposalHead(nn.Module):
         super().__init__()
         if proposal not in PROPOSALS:
             raise ValueError(f"proposal is {proposal!r}; expected one of {', '.join(PROPOSALS)}")
+        if squash not in (None, "tanh", "sigmoid"):
+            raise ValueError(f"squash is {squash!r}; expected None, 'tanh' or 'sigmoid'")
+        if squash is not None and proposal == "gaussian":
+            raise ValueError(f"squash is {squash!r}; expected None, for a Gaussian fits into no unit cube")
         self.linear = nn.Linear(in_features, 2 * latent_size)
         self.proposal, self.squash = proposal, squash
 
@@ -86,6 +91,7 @@ class SequenceEncoder(nn.Module):
 
     def features(self, tokens: Tensor) -> Tensor:
         """(B, L) tokens to (B, num_layers * hidden_size)."""
+        check_range(tokens, self.embedding.num_embeddings)
         _, hidden = self.gru(self.embedding(tokens.long().T))
         return hidden.transpose(0, 1).flatten(1)
 
@@ -118,7 +124,7 @@ class DenseEncoder(nn.Module):
         self.head = ProposalHead(sizes[-1], latent_size, proposal, squash)
 
     def forward(self, tokens: Tensor) -> Distribution:
-        return self.head(self.features(tokens.float()))
+        return self.head(self.features(tokens.to(self.head.linear.weight.dtype)))
 
 
 class Decoder(nn.Module, ABC):
@@ -138,7 +144,7 @@ class Decoder(nn.Module, ABC):
 
     def sample_tokens(self, z: Tensor) -> Tensor:
         """Tokens (B, L) drawn one by one from the decoding distribution."""
-        return self.generate(z, lambda log_probs: _sample_categorical(log_probs))
+        return self.generate(z, _sample_categorical)
 
 
 class SequenceDecoder(Decoder):

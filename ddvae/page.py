@@ -7,8 +7,18 @@ from pathlib import Path
 __all__ = ["index_page"]
 
 
-def index_page(out: Path) -> str:
-    """The HTML page that shows all chapters of a folder, with their provenance."""
+def index_page(out: Path, rows: list[dict]) -> str:
+    """The HTML page that shows all chapters of a folder, with their provenance.
+
+    Args:
+        out: The folder.
+        rows: What `ddvae.book.reproduce` found, for chapters that failed.
+    """
+    failures = "".join(
+        f"<p><b>{row['chapter']} failed:</b> {html.escape(row['error'])}</p>"
+        for row in rows
+        if row["status"] == "failed"
+    )
     pages = [json.loads(path.read_text()) for path in sorted(out.glob("[0-9][0-9]_*/page.json"))]
     titles = [_title(out / "notebooks" / f"{page['chapter']}.ipynb") for page in pages]
     sections = "\n".join(map(_section, pages, titles))
@@ -18,7 +28,7 @@ def index_page(out: Path) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>
 <body><h1>DD-VAE companion: figures and tables</h1>
 <p>Deterministic Decoding for Discrete Data in Variational Autoencoders
-(Polykovskiy and Vetrov, AISTATS 2020), regenerated.</p><nav>{links}</nav>
+(Polykovskiy and Vetrov, AISTATS 2020), regenerated.</p>{failures}<nav>{links}</nav>
 {sections}
 </body></html>
 """

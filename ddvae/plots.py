@@ -1,4 +1,4 @@
-"""Pictures: arrays in, plotly figure out. The only module that knows plotly."""
+"""The house style of figures and how they are shown and saved; with `pictures` the only users of plotly."""
 
 import base64
 import functools

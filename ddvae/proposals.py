@@ -170,7 +170,7 @@ def into_unit_cube(loc: Tensor, scale: Tensor, squash: str = "tanh") -> tuple[Te
         loc' in (-1, 1) and scale' > 0, of the same shape and dtype.
 
     Raises:
-        ValueError: squash has another value.
+        ValueError: squash has another value, or a scale is not positive.
 
     Source: Eq. 9-10.
 
@@ -179,6 +179,10 @@ def into_unit_cube(loc: Tensor, scale: Tensor, squash: str = "tanh") -> tuple[Te
     """
     if squash not in ("tanh", "sigmoid"):
         raise ValueError(f"squash is {squash!r}; expected 'tanh' or 'sigmoid'")
+    # On an accelerator the look at the values would wait for the device at every step.
+    if scale.device.type == "cpu" and not ((scale > 0) & (scale < math.inf)).all():
+        wrong = scale[~((scale > 0) & (scale < math.inf))][0].item()
+        raise ValueError(f"a scale is {wrong}; expected positive numbers")
     if squash == "sigmoid":
         loc, scale = loc / 2, scale / 2
     eps = torch.finfo(loc.dtype).eps

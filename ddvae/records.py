@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ import torch
 from . import __version__
 from .experiments import BUDGETS, PRESETS, Preset, find_preset
 from .files import load_checkpoint, replace_file, save_checkpoint
-from .train import CHECKPOINT, Run, fit, seed_everything
+from .train import CHECKPOINT, fit, seed_everything
 from .vae import VAE
 
 __all__ = ["RUNS", "Record", "inventory", "obtain", "provenance", "read_record", "recorded", "train"]
@@ -25,6 +26,7 @@ RUNS = Path(__file__).resolve().parents[1] / "data" / "runs"
 """The recorded runs, one folder a preset and seed."""
 
 WEIGHTS = "weights.pt"
+SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,8 @@ def train(
         seed: Of everything random.
         folder: Where the record goes, by default figures/runs/<name>/seed<seed>.
         device: For training; evaluation runs on the CPU.
-        resume: Go on from a checkpoint in the folder; a finished run is only read.
+        resume: Go on from what the folder holds of the same run; a finished run is only read. Without
+            it the folder's earlier run is removed.
         time_limit: Seconds of training after which to save and stop.
         progress: Whether to show a progress bar.
 
@@ -103,20 +106,21 @@ def train(
         The record, or None where the run was stopped before its end.
 
     Raises:
-        ValueError: unknown preset or budget.
+        ValueError: unknown preset or budget, or the folder holds another run to resume.
     """
     preset = find_preset(name)
     run = preset.scaled_run(budget, seed)
     folder = Path(folder or Path("figures", "runs", name, f"seed{seed}"))
-    if resume and (folder / "run.json").exists():
-        done = read_record(folder)
-        if (done.budget, done.settings) == (budget, _plain(run)):
-            return done
+    data = preset.data(budget)
+    settings = {"preset": name, "data": str(data)} | preset.describe(budget, seed)
+    settings = json.loads(json.dumps(settings))  # as they are read back
+    if _begin(folder, settings, resume) and (folder / "run.json").exists():
+        return read_record(folder)
     seed_everything(seed)
     model = preset.model()
     fitted = fit(
         model,
-        preset.data(budget),
+        data,
         run,
         folder,
         resume=resume,
@@ -128,10 +132,10 @@ def train(
     if not fitted.finished:
         return None
     results, arrays = preset.evaluate(model.to("cpu").eval(), budget)
-    for file in sorted((folder / "snapshots").glob("*.npy")):
+    for file in sorted((folder / "snapshots").glob("[0-9]*.npy")):
         arrays[f"snapshot_{file.stem}"] = np.load(file)
     record = Record(
-        name, budget, seed, _plain(run), results, provenance(device), round(fitted.seconds, 1), folder
+        name, budget, seed, settings, results, provenance(device), round(fitted.seconds, 1), folder
     )
     _write(record, model, arrays)
     return record
@@ -163,8 +167,9 @@ def recorded(name: str) -> list[Record]:
         FileNotFoundError: none is recorded.
     """
     find_preset(name)
-    done = (path.parent for path in (RUNS / name).glob("seed*/run.json"))
-    folders = sorted(done, key=lambda f: int(f.name.removeprefix("seed")))
+    done = [path.parent for path in (RUNS / name).glob("seed*/run.json")]
+    numbered = [folder for folder in done if folder.name.removeprefix("seed").isdigit()]
+    folders = sorted(numbered, key=lambda f: int(f.name.removeprefix("seed")))
     if not folders:
         raise FileNotFoundError(f"{RUNS / name} holds no run; expected one by python -m ddvae train {name}")
     return [read_record(folder) for folder in folders]
@@ -178,7 +183,7 @@ def obtain(
     Args:
         name: One of `PRESETS`.
         budget: One of `BUDGETS`.
-        out: Folder whose runs/ receives trained runs; "" for figures. An interrupted training in it
+        out: Folder whose trained/ receives trained runs; "" for figures. An interrupted training in it
             goes on, a finished one is read.
         seeds: To train; at "recorded" all seeds on record are returned.
         device: For training.
@@ -193,7 +198,7 @@ def obtain(
         return recorded(name)
     records = []
     for seed in seeds:
-        folder = Path(out or "figures", "runs", name, f"seed{seed}")
+        folder = Path(out or "figures", "trained", name, f"seed{seed}")
         record = train(name, budget, seed, folder, device, resume=True, progress=False)
         if record is None:
             raise KeyboardInterrupt(f"training of {name} was stopped; run again to go on")
@@ -244,6 +249,33 @@ def _code_version() -> str:
     return commit + ("+" if status else "")
 
 
+def _begin(folder: Path, settings: dict, resume: bool) -> bool:
+    """Whether the folder holds something of this very run to go on from; marks it as this run's.
+
+    Raises:
+        ValueError: it is to be resumed but holds another run.
+    """
+    found = None
+    for name in ("run.json", SETTINGS):
+        if (folder / name).exists():
+            content = json.loads((folder / name).read_text())
+            found = content["settings"] if name == "run.json" else content
+            break
+    if resume and found is not None and found != settings:
+        changed = next(k for k in settings | found if settings.get(k) != found.get(k))
+        raise ValueError(
+            f"{folder} holds a run with {changed} {found.get(changed)!r}, not {settings.get(changed)!r}; "
+            "expected the same run, another folder, or a start without resume"
+        )
+    if not resume or found is None:
+        for name in ("run.json", CHECKPOINT):
+            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / "snapshots", ignore_errors=True)
+        with replace_file(folder / SETTINGS) as path:
+            path.write_text(json.dumps(settings))
+    return resume and found is not None
+
+
 class _Snapshots:
     """Keeps a preset's snapshot after about twenty epochs, denser at first."""
 
@@ -269,12 +301,5 @@ def _write(record: Record, model: VAE, arrays: dict) -> None:
     with replace_file(record.folder / "run.json") as path:
         path.write_text(json.dumps(content, indent=1) + "\n")
     (record.folder / CHECKPOINT).unlink(missing_ok=True)
-    for file in (record.folder / "snapshots").glob("*.npy"):
-        file.unlink()
-    if (record.folder / "snapshots").is_dir():
-        (record.folder / "snapshots").rmdir()
-
-
-def _plain(run: Run) -> dict:
-    """Settings as they come back from JSON."""
-    return json.loads(json.dumps(run.describe()))
+    (record.folder / SETTINGS).unlink(missing_ok=True)
+    shutil.rmtree(record.folder / "snapshots", ignore_errors=True)

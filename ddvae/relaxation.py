@@ -70,6 +70,10 @@ def relaxed_argmax_log_prob(
     tensor([-0.7996])
     """
     check_tokens(tokens, scores)
+    if mask is not None and (mask.dtype != torch.bool or mask.shape != tokens.shape):
+        raise ValueError(
+            f"mask is {mask.dtype} of shape {tuple(mask.shape)}; expected torch.bool of {tuple(tokens.shape)}"
+        )
     index = tokens.long().unsqueeze(-1)
     margin = scores.gather(-1, index) - scores
     left_out = torch.arange(scores.shape[-1], device=scores.device) == index
@@ -85,11 +89,16 @@ def check_tokens(tokens: Tensor, scores: Tensor) -> None:
             f"tokens have shape {tuple(tokens.shape)} and scores {tuple(scores.shape)}; "
             "expected (B, L) and (B, L, V)"
         )
+    check_range(tokens, scores.shape[-1])
+
+
+def check_range(tokens: Tensor, vocab_size: int) -> None:
+    """Raises ValueError unless tokens are integers in [0, vocab_size)."""
     if tokens.is_floating_point() or tokens.dtype == torch.bool:
         raise ValueError(f"tokens are {tokens.dtype}; expected integers")
     # On an accelerator the look at the values would wait for the device at every step.
     if tokens.device.type == "cpu" and tokens.numel():
         low, high = tokens.min().item(), tokens.max().item()
-        if low < 0 or high >= scores.shape[-1]:
+        if low < 0 or high >= vocab_size:
             wrong = low if low < 0 else high
-            raise ValueError(f"a token is {wrong}; expected values in [0, {scores.shape[-1]})")
+            raise ValueError(f"a token is {wrong}; expected values in [0, {vocab_size})")

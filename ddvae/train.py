@@ -45,11 +45,11 @@ class Run:
 
     Args:
         epochs: Passes over the data.
-        learning_rate: Of Adam.
+        learning_rate: Of Adam; here and below a number stands for `Constant`.
         beta: Weight of the divergence (see `reduction`).
         temperature: tau of the relaxed argmax; None trains the ordinary ELBO.
         batch_size: Sequences a step.
-        scores: "prob" | "log_prob", what the relaxed argmax compares.
+        scores: "prob" | "log_prob", what the relaxed argmax compares; None under the ordinary ELBO.
         reduction: "sum" | "mean" over positions; under "sum" beta is in nats per sequence.
         clip_value: Gradients are clamped to [-clip_value, clip_value], None for not at all.
         clip_norm: Largest norm of the whole gradient, None for any.
@@ -57,21 +57,35 @@ class Run:
     """
 
     epochs: int
-    learning_rate: Schedule
-    beta: Schedule = Constant(1.0)
-    temperature: Schedule | None = None
+    learning_rate: Schedule | float
+    beta: Schedule | float = 1.0
+    temperature: Schedule | float | None = None
     batch_size: int = 512
-    scores: str = "prob"
+    scores: str | None = None
     reduction: str = "sum"
     clip_value: float | None = None
     clip_norm: float | None = None
     seed: int = 0
 
     def __post_init__(self):
+        for name in ("learning_rate", "beta", "temperature"):
+            if isinstance(getattr(self, name), int | float):
+                object.__setattr__(self, name, Constant(float(getattr(self, name))))
+        if self.temperature is not None and self.scores is None:
+            object.__setattr__(self, "scores", "prob")
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"{name} is {value!r}; expected a whole number from 1")
+        wanted = (None,) if self.temperature is None else ("prob", "log_prob")
+        if self.scores not in wanted:
+            raise ValueError(f"scores is {self.scores!r}; expected {' or '.join(map(repr, wanted))}")
+        if self.reduction not in ("sum", "mean"):
+            raise ValueError(f"reduction is {self.reduction!r}; expected 'sum' or 'mean'")
+        for epoch in (0, self.epochs / 2, self.epochs):
+            if self.temperature is not None and not 0 < self.temperature(epoch) < 1:
+                value = self.temperature(epoch)
+                raise ValueError(f"temperature is {value} at epoch {epoch}; expected a number in (0, 1)")
 
     def evaluate(self, model: VAE, batch: Batch, epoch: float) -> Terms:
         """The objective's terms with the schedules at that epoch."""
@@ -83,7 +97,7 @@ class Run:
 
     def describe(self) -> dict:
         """Settings as plain values, schedules as their name and numbers."""
-        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        return {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
 
 
 class Diverged(FloatingPointError):
@@ -138,10 +152,10 @@ def fit(
         ValueError: the checkpoint belongs to other settings, or is damaged.
         OSError: a checkpoint cannot be written; the last one stays.
     """
-    state = _State(model.to(device).train(), run)
+    steps = data.steps(run.batch_size)
+    state = _State(model.to(device).train(), run, steps)
     if folder is not None:
         state.open(Path(folder), resume)
-    steps = data.steps(run.batch_size)
     started, saved = time.monotonic() - state.seconds, time.monotonic()
     limit = math.inf if time_limit is None else time.monotonic() + time_limit
     bar = _ProgressBar(steps * run.epochs, state, progress)
@@ -172,8 +186,9 @@ def fit(
 class _State:
     """All that changes during a run, and how it goes to disk and back."""
 
-    def __init__(self, model: VAE, run: Run):
+    def __init__(self, model: VAE, run: Run, epoch_steps: int):
         self.model, self.run, self.folder = model, run, None
+        self.settings = run.describe() | {"epoch_steps": epoch_steps}
         self.optimizer = torch.optim.Adam(model.parameters())
         self.step, self.seconds, self.log = 0, 0.0, []
         self.sums = torch.zeros(5, dtype=torch.float64)
@@ -181,7 +196,7 @@ class _State:
     def advance(self, batch: Batch, epoch: float) -> None:
         """One step of Adam."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self.run.learning_rate(epoch)
+            group["lr"] = float(self.run.learning_rate(epoch))
         try:
             terms = self.run.evaluate(self.model, batch, epoch)
         except ValueError as error:  # distributions refuse parameters that are not numbers
@@ -208,23 +223,25 @@ class _State:
 
     def _diagnosis(self, terms: dict) -> str:
         parts = ", ".join(f"{name} {value:.4g}" for name, value in terms.items()) or "a weight is no number"
-        return (
-            f"training diverged at step {self.step}: {parts}. The last checkpoint is kept. Try a lower "
-            "learning rate, a higher final temperature, or clip_norm=1"
-        )
+        advice = "Try a lower learning rate, a higher final temperature, or clip_norm=1"
+        if terms.get("kl") == math.inf:
+            advice = "A proposal leaves the prior's support: try squash='tanh', or a Gaussian prior"
+        return f"training diverged at step {self.step}: {parts}. The last checkpoint is kept. {advice}"
 
     def end_epoch(self, epoch: int) -> None:
         """Adds the epoch's means to the log."""
         run, last = self.run, epoch - 1e-9
         temperature = None if run.temperature is None else run.temperature(last)
         means = (self.sums[:4] / self.sums[4]).tolist()
-        settings = [epoch, self.step, run.beta(last), temperature, run.learning_rate(last)]
+        settings = plain([epoch, self.step, run.beta(last), temperature, run.learning_rate(last)])
         self.log.append(dict(zip(COLUMNS, [*settings, *means, round(self.seconds, 3)])))
         self.sums.zero_()
 
     def open(self, folder: Path, resume: bool) -> None:
         self.folder = folder
-        if resume and (folder / CHECKPOINT).exists():
+        if not resume:
+            (folder / CHECKPOINT).unlink(missing_ok=True)
+        elif (folder / CHECKPOINT).exists():
             self.load_state(load_checkpoint(folder / CHECKPOINT))
 
     def save(self) -> None:
@@ -243,7 +260,7 @@ class _State:
         return {
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
-            "settings": self.run.describe(),
+            "settings": self.settings,
             "step": self.step,
             "seconds": self.seconds,
             "sums": self.sums,
@@ -252,8 +269,11 @@ class _State:
         }
 
     def load_state(self, state: dict) -> None:
-        settings = self.run.describe()
-        for name, value in settings.items():
+        if not state.keys() >= self.state().keys():
+            raise ValueError(
+                f"{self.folder / CHECKPOINT} holds no training state; expected one written by fit"
+            )
+        for name, value in self.settings.items():
             if state["settings"].get(name) != value:
                 was = state["settings"].get(name)
                 raise ValueError(
@@ -281,10 +301,14 @@ def _mean(term: Tensor, batch: Batch) -> Tensor:
     return term.mean() if batch.weights is None else (batch.weights * term).mean()
 
 
-def _plain(value):
+def plain(value):
+    """Settings as plain values: a dataclass as its name and fields, numpy's numbers as Python's."""
     if dataclasses.is_dataclass(value):
-        return {"kind": type(value).__name__, **dataclasses.asdict(value)}
-    return value
+        fields = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {"kind": type(value).__name__, **fields}
+    if isinstance(value, list | tuple):
+        return tuple(map(plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _generators() -> dict[str, Tensor | list]:

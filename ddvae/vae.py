@@ -99,8 +99,8 @@ class VAE(nn.Module):
         return self.encoder(tokens)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Greedy tokens (B, L) of codes (B, D); a tie gives `ddvae.nets.UNDEFINED`."""
-        return self.decoder.decode(z)
+        """Greedy tokens (B, L) of codes (B, D), on any device; a tie gives `ddvae.nets.UNDEFINED`."""
+        return self.decoder.decode(z.to(next(self.decoder.parameters(), z)))
 
     def sample(self, n: int, law: Distribution | None = None) -> Tensor:
         """Greedy tokens (n, L) of codes drawn from `law`, by default the prior."""

@@ -35,6 +35,22 @@ def small_book(tmp_path, monkeypatch):
     return tmp_path
 
 
+def test_the_repository_is_no_output_folder(small_book):
+    with pytest.raises(ValueError, match=r"out is .*; expected a folder that does not hold the notebooks"):
+        reproduce(("01_one",), "smoke", small_book)
+    assert (small_book / "notebooks" / "01_one.ipynb").exists()
+
+
+def test_new_records_are_a_change(small_book, monkeypatch):
+    monkeypatch.setattr(book, "RUNS", small_book / "records")
+    out = small_book / "out"
+    assert reproduce(("02_two",), "recorded", out)[0]["status"] == "done"
+    (small_book / "records" / "preset" / "seed1").mkdir(parents=True)
+    (small_book / "records" / "preset" / "seed1" / "run.json").write_text("{}")
+    assert reproduce(("02_two",), "recorded", out, resume=True)[0]["status"] == "done"
+    assert reproduce(("02_two",), "recorded", out, resume=True)[0]["status"] == "unchanged"
+
+
 def run(folder, **options):
     return {r["chapter"]: r for r in reproduce(("01_one", "02_two"), "smoke", folder / "out", **options)}
 
@@ -44,7 +60,8 @@ def test_a_failed_chapter_leaves_the_others_running(small_book):
     rows = run(small_book)
     assert rows["01_one"]["status"] == "failed" and "broken on purpose" in rows["01_one"]["error"]
     assert rows["02_two"]["status"] == "done"
-    assert "02_two" in (small_book / "out" / "index.html").read_text()
+    page = (small_book / "out" / "index.html").read_text()
+    assert "02_two" in page and "01_one failed:" in page and "broken on purpose" in page
 
 
 def test_resume_skips_what_is_done_and_unchanged(small_book):
@@ -63,11 +80,12 @@ def test_fresh_removes_what_was_generated_and_nothing_else(small_book):
     run(small_book)
     out = small_book / "out"
     (out / "mine.txt").write_text("kept")
-    (out / "runs" / "old").mkdir(parents=True)
+    for name in ("trained/old", "runs/mine", "notebooks/mine"):
+        (out / name).mkdir(parents=True)
     (out / "02_two" / "old.csv").touch()
     run(small_book, fresh=True)
-    assert (out / "mine.txt").exists()
-    assert not (out / "runs" / "old").exists() and not (out / "02_two" / "old.csv").exists()
+    assert all((out / name).exists() for name in ("mine.txt", "runs/mine", "notebooks/mine"))
+    assert not (out / "trained" / "old").exists() and not (out / "02_two" / "old.csv").exists()
 
 
 def test_exit_code_and_summary(small_book, capsys):
@@ -98,6 +116,8 @@ def test_wrong_words_on_the_command_line(capsys):
             __main__.main(words)
         assert caught.value.code == 2
     assert "bricks-ddvae-uniform" in capsys.readouterr().err
+    assert __main__.main(["train", "bricks-vae-gaussian", "--device", "cude"]) == 2
+    assert capsys.readouterr().err.startswith("error: device is 'cude'; expected cpu, or cuda where")
 
 
 def test_presets_and_train_on_the_command_line(tmp_path, capsys):
@@ -120,7 +140,7 @@ def test_page_shows_figures_tables_and_provenance(tmp_path):
         assert (tmp_path / "01_one" / name).exists()
     assert "0.3333333333333333" in (tmp_path / "01_one" / "tab.csv").read_text()
     assert "0.33 |" in (tmp_path / "01_one" / "tab.md").read_text()
-    page = index_page(tmp_path)
+    page = index_page(tmp_path, [])
     assert "A &lt;figure&gt;." in page and "seed 3" in page and "torch" in page and "01_one/fig.html" in page
     content = json.loads((tmp_path / "01_one" / "page.json").read_text())
     assert content["comparisons"][0]["paper"] == 86.1 and not list(tmp_path.glob("**/.*"))

@@ -135,13 +135,37 @@ def test_a_file_that_is_no_gzip_is_named(broken_mnist):
         binary_mnist("test")
 
 
-def test_without_a_network_the_stand_in_says_so(monkeypatch):
+def test_a_damaged_download_is_removed(monkeypatch, tmp_path):
+    path = tmp_path / "t10k-images-idx3-ubyte.gz"
+    path.write_text("half a page")
+    monkeypatch.delenv("DDVAE_DATA", raising=False)
+    monkeypatch.setattr(data, "_download_mnist", lambda name: tmp_path / name)
+    with pytest.raises(ValueError, match=r"is damaged .*; expected .*; the download was removed, run again"):
+        binary_mnist("test")
+    assert not path.exists()
+
+
+def test_half_a_download_is_no_reason_for_the_stand_in(monkeypatch, tmp_path):
+    def refuse(name):
+        raise ConnectionError(name)
+
+    (tmp_path / "train-images-idx3-ubyte.gz").touch()
+    monkeypatch.delenv("DDVAE_DATA", raising=False)
+    monkeypatch.setattr(data, "_download_mnist", refuse)
+    monkeypatch.setattr(data, "_mnist_cache", lambda: tmp_path)
+    with pytest.raises(FileNotFoundError, match="MNIST's test files could not be downloaded"):
+        binary_mnist("test")
+
+
+def test_without_a_network_the_stand_in_says_so(monkeypatch, tmp_path):
     def refuse(name):
         raise ConnectionError(name)
 
     monkeypatch.delenv("DDVAE_DATA", raising=False)
     monkeypatch.setattr(data, "_download_mnist", refuse)
-    train, test = binary_mnist("train"), binary_mnist("test")
+    monkeypatch.setattr(data, "_mnist_cache", lambda: tmp_path)
+    with pytest.warns(UserWarning, match=r"no network .*: small digits stand in for MNIST"):
+        train, test = binary_mnist("train"), binary_mnist("test")
     assert "stand-in" in train.source and len(train) + len(test) == 1797
     assert train.tokens.shape[1] == 784 and set(train.tokens.unique().tolist()) == {0, 1}
 

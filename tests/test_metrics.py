@@ -47,10 +47,33 @@ def test_divergences():
     assert categorical_kl(p, p) == 0
 
 
+def test_divergences_hide_nothing():
+    nan = torch.full((3,), math.nan)
+    assert math.isnan(categorical_kl(nan, torch.ones(3) / 3))
+    with pytest.raises(ValueError, match=r"p and q have shapes \(3,\) and \(1,\); expected the same"):
+        categorical_kl(torch.ones(3) / 3, torch.ones(1))
+
+
+def test_a_plane_of_ties_has_no_divergence():
+    from ddvae.experiments import PRESETS
+
+    preset = PRESETS["bricks-ddvae-uniform"]
+    model = preset.model()
+    for parameter in model.decoder.scores.parameters():
+        torch.nn.init.zeros_(parameter)
+    results, _ = preset.evaluate(model, "smoke")
+    assert results["undefined"] == 1 and math.isnan(results["kl"]) and math.isnan(results["js"])
+
+
+def test_long_sequences_have_no_plane():
+    with pytest.raises(ValueError, match="decoded sequences have 8 bits; expected up to 7"):
+        decode_plane(lambda z: torch.zeros(len(z), 8).long(), uniform_quantile)
+
+
 def test_the_limit_of_lossless_coding():
     _, probs = six_bit_law()
     assert lossless_limit(probs, KERNELS["uniform"], 2) == pytest.approx(-3.0024, abs=5e-5)
-    assert lossless_limit(probs, KERNELS["tricube"], 2) == pytest.approx(-3.5543, abs=5e-5)
+    assert lossless_limit(probs, "tricube", 2) == pytest.approx(-3.5543, abs=5e-5)
 
 
 def test_plane_of_quadrants():

@@ -19,8 +19,10 @@ def sequence_decoder(length=5):
     return SequenceDecoder(4, 3, 16, 2, 8, length)
 
 
-@pytest.mark.parametrize("proposal", ["gaussian", "tricube"])
-@pytest.mark.parametrize("squash", [None, "tanh", "sigmoid"])
+HEADS = [("gaussian", None), ("tricube", None), ("tricube", "tanh"), ("tricube", "sigmoid")]
+
+
+@pytest.mark.parametrize(("proposal", "squash"), HEADS)
 def test_encoders_return_proposals(proposal, squash):
     tokens = torch.randint(2, (7, 12))
     for encoder in (
@@ -33,8 +35,7 @@ def test_encoders_return_proposals(proposal, squash):
             assert (q.mean.abs() + q.base_dist.scale <= 1).all()
 
 
-@pytest.mark.parametrize("proposal", ["gaussian", "tricube"])
-@pytest.mark.parametrize("squash", [None, "tanh", "sigmoid"])
+@pytest.mark.parametrize(("proposal", "squash"), HEADS)
 @pytest.mark.parametrize("log_scale", [-90.0, -1000.0, 200.0])
 def test_extreme_scales_stay_valid_and_can_come_back(proposal, squash, log_scale):
     """Also where denormal numbers count as 0, as in training."""
@@ -113,6 +114,25 @@ def test_a_tied_pixel_is_undefined_alone():
         decoder.logits[-1].bias[2] = 0
     undefined = (decoder.decode(torch.randn(4, 3)) == UNDEFINED).any(0)
     assert undefined.tolist() == [False, False, True, False, False]
+
+
+def test_double_precision():
+    tokens = torch.randint(2, (3, 12))
+    for encoder in (SequenceEncoder(2, 3, 16, 2, 8, "uniform"), DenseEncoder((12, 6), 3, "uniform")):
+        assert encoder.double()(tokens).mean.dtype == torch.float64
+
+
+def test_wrong_squash():
+    with pytest.raises(ValueError, match="squash is 'tahn'; expected None, 'tanh' or 'sigmoid'"):
+        ProposalHead(4, 2, "uniform", "tahn")
+    with pytest.raises(ValueError, match="squash is 'tanh'; expected None, for a Gaussian"):
+        ProposalHead(4, 2, "gaussian", "tanh")
+
+
+@pytest.mark.parametrize(("token", "message"), [(5, r"a token is 5; expected"), (-1, r"a token is -1;")])
+def test_an_encoder_names_a_wrong_token(token, message):
+    with pytest.raises(ValueError, match=message):
+        SequenceEncoder(2, 3, 16, 2, 8, "uniform")(torch.tensor([[0, token]]))
 
 
 def test_wrong_proposal():

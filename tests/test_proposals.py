@@ -259,6 +259,12 @@ def test_unit_cube_gradient_is_useful_where_tanh_saturates():
     assert by_scale.item() == pytest.approx(1e3, rel=1e-2)
 
 
+@pytest.mark.parametrize("scale", [0.0, -1.0, math.inf, math.nan])
+def test_unit_cube_wrong_scale(scale):
+    with pytest.raises(ValueError, match=r"a scale is .*; expected positive numbers"):
+        into_unit_cube(torch.zeros(2), torch.tensor([1.0, scale]))
+
+
 def test_unit_cube_wrong_squash():
     with pytest.raises(ValueError, match="squash is 'erf'; expected 'tanh' or 'sigmoid'"):
         into_unit_cube(torch.zeros(1), torch.ones(1), "erf")

@@ -88,6 +88,12 @@ def test_never_larger_than_the_scores():
     assert max(sizes) == scores.numel()
 
 
+@pytest.mark.parametrize("mask", [torch.ones(2, 2, dtype=torch.long), torch.ones(2, dtype=torch.bool)])
+def test_wrong_mask(mask):
+    with pytest.raises(ValueError, match=r"mask is torch.* of shape .*; expected torch.bool of \(2, 2\)"):
+        relaxed_argmax_log_prob(torch.rand(2, 2, 3), torch.zeros(2, 2, dtype=torch.long), 0.1, mask)
+
+
 def test_gradcheck():
     scores = torch.rand(2, 3, 4, dtype=torch.float64, requires_grad=True)
     tokens = torch.randint(4, (2, 3))

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -254,6 +255,44 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
         fit(other, DATA, RUN, tmp_path, resume=True, progress=False)
 
 
+def test_data_of_another_length_are_refused(tmp_path):
+    fit(small_model(), DATA, RUN, tmp_path, time_limit=0.0, progress=False)
+    with pytest.raises(ValueError, match="was trained with epoch_steps 8, this run has 4"):
+        fit(small_model(), six_bit_sample(500), RUN, tmp_path, resume=True, progress=False)
+
+
+def test_weights_alone_are_no_training_state(tmp_path):
+    save_checkpoint(tmp_path / "checkpoint.pt", {"model": small_model().state_dict()})
+    with pytest.raises(ValueError, match=r"checkpoint.pt holds no training state"):
+        fit(small_model(), DATA, RUN, tmp_path, resume=True, progress=False)
+
+
+def test_a_new_start_forgets_an_old_checkpoint(tmp_path):
+    fit(small_model(), DATA, RUN, tmp_path, time_limit=0.0, progress=False)
+
+    class Empty:
+        steps = staticmethod(lambda batch_size: 1)
+
+        def batches(self, *arguments):
+            raise RuntimeError("no data")
+
+    with pytest.raises(RuntimeError, match="no data"):
+        fit(small_model(), Empty(), RUN, tmp_path, progress=False)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_a_support_outside_the_prior_is_explained(tmp_path):
+    model = VAE(SequenceEncoder(2, 2, 16, 1, 4, "uniform"), SequenceDecoder(2, 2, 16, 1, 4, 6), UnitCube(2))
+    with pytest.raises(Diverged, match=r"kl inf.*A proposal leaves the prior's support: try squash='tanh'"):
+        fit(model, DATA, RUN, progress=False)
+
+
+def test_numbers_from_numpy_resume(tmp_path):
+    run = Run(2, Constant(np.float64(1e-3)), temperature=0.1, batch_size=500)
+    fit(small_model(), DATA, run, tmp_path, time_limit=0.0, progress=False)
+    assert fit(small_model(), DATA, run, tmp_path, resume=True, progress=False).finished
+
+
 def test_a_missing_checkpoint_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere.pt is missing; expected a checkpoint"):
         load_checkpoint(tmp_path / "nowhere.pt")
@@ -279,3 +318,11 @@ def test_wrong_settings():
         Run(0, Constant(1e-3))
     with pytest.raises(TypeError, match="learning_rte"):
         Run(1, learning_rte=Constant(1e-3))
+    with pytest.raises(ValueError, match="scores is 'logit'; expected 'prob' or 'log_prob'"):
+        Run(1, 1e-3, temperature=0.1, scores="logit")
+    with pytest.raises(ValueError, match="scores is 'prob'; expected None"):  # nothing would read it
+        Run(1, 1e-3, scores="prob")
+    with pytest.raises(ValueError, match="reduction is 'max'; expected 'sum' or 'mean'"):
+        Run(1, 1e-3, reduction="max")
+    with pytest.raises(ValueError, match=r"temperature is 1.5 at epoch 0; expected a number in \(0, 1\)"):
+        Run(1, 1e-3, temperature=1.5)
