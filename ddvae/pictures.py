@@ -64,7 +64,8 @@ def brick_maps(maps: list[BrickMap], columns: int = 3, panel: int = 480) -> go.F
             fig.add_trace(_brick_text(brick_map, panel), **place)
         limits = [-brick_map.side, brick_map.side]
         fig.update_xaxes(range=limits, title="z<sub>1</sub>", showgrid=False, **place)
-        fig.update_yaxes(range=limits, title="z<sub>2</sub>", showgrid=False, **place)
+        title = "z<sub>2</sub>" if place["col"] == 1 else None
+        fig.update_yaxes(range=limits, title=title, showgrid=False, **place)
     fig.update_layout(
         legend={"orientation": "h", "y": 1 + 75 / fig.layout.height, "x": 1, "xanchor": "right"}
     )
@@ -165,12 +166,12 @@ def _brick_text(brick_map: BrickMap, panel: int) -> go.Scatter:
     for label in np.unique(brick_map.labels[brick_map.labels < 64]):
         region = brick_map.labels == label
         inside = region & trained
-        room = np.where(inside if depth[inside].max(initial=0) > 13 else region, depth, 0)
-        if room.max() < 13:
+        room = np.where(inside if depth[inside].max(initial=0) > 16 else region, depth, 0)
+        if room.max() < 16:
             continue
         middle = np.argwhere(room == room.max())
         i, j = middle[np.abs(middle - middle.mean(0)).sum(1).argmin()]
-        share = f"<br>{100 * brick_map.decoded[label]:.1f} %" if room.max() > 16 else ""
+        share = f"<br>{100 * brick_map.decoded[label]:.1f} %" if room.max() > 17 else ""
         x.append(centre[i])
         y.append(centre[j])
         text.append(f"{label:06b}{share}")
