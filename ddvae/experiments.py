@@ -322,7 +322,7 @@ def _published_digits(
 def _packed_bricks(kernel: str) -> Bricks:
     epochs = 60
     return Bricks(
-        f"DD-VAE {kernel}, better schedule",
+        f"DD-VAE {kernel}, exact expectation",
         "beyond the paper",
         kernel,
         Run(
