@@ -203,8 +203,10 @@ def _run_chapter(name: str, parameters: dict, out: Path, resume: bool) -> dict:
         with replace_file(done) as path:
             path.write_text(json.dumps(state))
     except Exception as problem:  # one chapter's failure must not keep the others from running
-        words = str(problem).strip().splitlines() or [""]
-        status, error = "failed", f"{type(problem).__name__}: {words[-1]}"
+        # Papermill's own message is the whole traceback; the error in the cell is what counts.
+        kind = getattr(problem, "ename", type(problem).__name__)
+        words = getattr(problem, "evalue", str(problem)).strip().splitlines() or [""]
+        status, error = "failed", f"{kind}: {words[0]}"
     return {"chapter": name, "status": status, "seconds": time.monotonic() - started, "error": error}
 
 

@@ -192,23 +192,22 @@ class Bricks(Preset):
         return decode_plane(model.decode, stretched, base=size, refine=0).labels.numpy()
 
 
+_WIDTHS = (784, 256, 128, 32)
+
+
 @dataclass(frozen=True)
 class Digits(Preset):
     """Binary MNIST in a 2-D latent space (Section 4.2).
 
     Args:
-        widths: Of the dense encoder, from the pixels on; the decoder mirrors them.
-        batch_norm: See `DenseEncoder`.
         upright: See `binary_mnist`.
     """
 
-    widths: tuple[int, ...] = (784, 256, 128, 32)
-    batch_norm: bool = False
     upright: bool = False
 
     def model(self) -> VAE:
-        encoder = DenseEncoder(self.widths, 2, self.proposal, self.squash, self.batch_norm)
-        return VAE(encoder, DenseDecoder((2, *reversed(self.widths)), self.batch_norm), self.prior())
+        encoder = DenseEncoder(_WIDTHS, 2, self.proposal, self.squash)
+        return VAE(encoder, DenseDecoder((2, *reversed(_WIDTHS))), self.prior())
 
     def data(self, budget: str) -> BinaryImages:
         return self._images("train", 1_024 if budget == "smoke" else None)
@@ -359,22 +358,6 @@ def _laid_out_bricks(kernel: str) -> Bricks:
     )
 
 
-def _wide_digits() -> Digits:
-    epochs = 50
-    return Digits(
-        "VAE U/U, wide, upright digits",
-        "beyond the paper",
-        "uniform",
-        Run(epochs=epochs, learning_rate=Cosine(2e-3, warmup=1, finish=epochs)),
-        squash="tanh",
-        epochs={"smoke": 1, "laptop": 12},
-        seeds=5,
-        widths=(784, 512, 256, 128),
-        batch_norm=True,
-        upright=True,
-    )
-
-
 PRESETS: dict[str, Preset] = {
     "bricks-ddvae-uniform": _published_bricks(
         "DD-VAE U/U", "uniform", 1.0, LogLinear(0.1, 1e-3, begin=0, finish=100)
@@ -388,7 +371,6 @@ PRESETS: dict[str, Preset] = {
     "mnist-ddvae-upright": _published_digits(
         "DD-VAE, upright digits", "uniform", 0.05, upright=True, temperature=_DIGITS_TEMPERATURE
     ),
-    "mnist-wide-upright": _wide_digits(),
     **{f"bricks-packed-{kernel}": _packed_bricks(kernel) for kernel in KERNELS},
     **{f"bricks-layout-{kernel}": _laid_out_bricks(kernel) for kernel in ("uniform", "tricube")},
 }

@@ -106,7 +106,6 @@ class DenseEncoder(nn.Module):
         sizes: Widths from the pixels to the last hidden layer, such as (784, 256, 128, 32).
         latent_size: D.
         proposal, squash: See `ProposalHead`.
-        batch_norm: Whether each layer is normalised (Ioffe and Szegedy, 2015); not in the paper.
 
     Source: Section 4.2.
     """
@@ -117,10 +116,9 @@ class DenseEncoder(nn.Module):
         latent_size: int,
         proposal: str,
         squash: str | None = None,
-        batch_norm: bool = False,
     ):
         super().__init__()
-        self.features = _dense(sizes, batch_norm)
+        self.features = _dense(sizes)
         self.head = ProposalHead(sizes[-1], latent_size, proposal, squash)
 
     def forward(self, tokens: Tensor) -> Distribution:
@@ -205,14 +203,13 @@ class DenseDecoder(Decoder):
 
     Args:
         sizes: Widths from the code to the pixels, such as (2, 32, 128, 256, 784).
-        batch_norm: See `DenseEncoder`.
 
     Source: Section 4.2.
     """
 
-    def __init__(self, sizes: tuple[int, ...], batch_norm: bool = False):
+    def __init__(self, sizes: tuple[int, ...]):
         super().__init__()
-        self.logits = nn.Sequential(_dense(sizes[:-1], batch_norm), nn.Linear(sizes[-2], sizes[-1]))
+        self.logits = nn.Sequential(_dense(sizes[:-1]), nn.Linear(sizes[-2], sizes[-1]))
 
     def pixel_log_probs(self, z: Tensor) -> Tensor:
         """Log-probabilities (B, L, 2) of black and white at every pixel."""
@@ -238,11 +235,8 @@ def _sample_categorical(log_probs: Tensor) -> Tensor:
     return flat.multinomial(1).view(log_probs.shape[:-1])
 
 
-def _dense(sizes: tuple[int, ...], batch_norm: bool) -> nn.Sequential:
+def _dense(sizes: tuple[int, ...]) -> nn.Sequential:
     layers = []
     for width, next_width in pairwise(sizes):
-        layers.append(nn.Linear(width, next_width))
-        if batch_norm:
-            layers.append(nn.BatchNorm1d(next_width))
-        layers.append(nn.LeakyReLU())
+        layers += [nn.Linear(width, next_width), nn.LeakyReLU()]
     return nn.Sequential(*layers)

@@ -13,7 +13,7 @@ from .plots import COLOURS, figure
 __all__ = ["BrickMap", "brick_maps", "brick_slider", "code_maps", "digit_sheets"]
 
 _SHADES = ("#f7fbff", "#e9f2fa", "#d8e7f5", "#c3dbef", "#a8cee5", "#85bcdc", "#62a8d2")
-_UNDEFINED, _BORDER = "#9a9a9a", "#2b2b2b"
+_COLOURS = (*_SHADES, "#9a9a9a", "#2b2b2b")  # by number of ones; undefined; border
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def brick_maps(maps: list[BrickMap], columns: int = 3, panel: int = 480) -> go.F
     fig = figure(rows, columns, titles, columns * panel + 140, rows * (panel + 30) + 50)
     for i, brick_map in enumerate(maps):
         place = {"row": i // columns + 1, "col": i % columns + 1}
-        fig.add_trace(_brick_image(brick_map.labels, brick_map.side, colorbar=i == 0), **place)
+        fig.add_trace(_brick_image(brick_map.labels, brick_map.side), **place)
         if brick_map.loc is not None:
             fig.add_trace(_outlines(brick_map, legend=i == 0), **place)
         if brick_map.decoded is not None:
@@ -66,6 +66,7 @@ def brick_maps(maps: list[BrickMap], columns: int = 3, panel: int = 480) -> go.F
         fig.update_xaxes(range=limits, title="z<sub>1</sub>", showgrid=False, **place)
         title = "z<sub>2</sub>" if place["col"] == 1 else None
         fig.update_yaxes(range=limits, title=title, showgrid=False, **place)
+    fig.add_trace(_brick_colours(), row=1, col=1)
     fig.update_layout(
         legend={"orientation": "h", "y": 1 + 75 / fig.layout.height, "x": 1, "xanchor": "right"}
     )
@@ -82,10 +83,10 @@ def brick_slider(frames: dict[str, np.ndarray], side: float, prefix: str) -> go.
     """
     names = list(frames)
     fig = figure(width=560, height=600)
-    fig.add_trace(_brick_image(frames[names[-1]], side, colorbar=True))
+    fig.add_trace(_brick_image(frames[names[-1]], side))
+    fig.add_trace(_brick_colours())
     fig.frames = [
-        go.Frame(name=name, data=[{"type": "heatmap", "z": _shade(labels).T}])
-        for name, labels in frames.items()
+        go.Frame(name=name, data=[_brick_image(labels, side)], traces=[0]) for name, labels in frames.items()
     ]
     steps = [
         {
@@ -97,8 +98,8 @@ def brick_slider(frames: dict[str, np.ndarray], side: float, prefix: str) -> go.
     ]
     slider = {"active": len(names) - 1, "currentvalue": {"prefix": prefix}, "steps": steps, "pad": {"t": 50}}
     fig.update_layout(sliders=[slider])
-    fig.update_xaxes(title="z<sub>1</sub>", showgrid=False)
-    fig.update_yaxes(title="z<sub>2</sub>", showgrid=False)
+    fig.update_xaxes(title="z<sub>1</sub>", range=[-side, side], showgrid=False)
+    fig.update_yaxes(title="z<sub>2</sub>", range=[-side, side], showgrid=False)
     return fig
 
 
@@ -112,10 +113,14 @@ def _shade(labels: np.ndarray) -> np.ndarray:
     return shade
 
 
-def _brick_image(labels: np.ndarray, side: float, colorbar: bool) -> go.Heatmap:
-    centre = side * ((np.arange(len(labels)) + 0.5) / len(labels) * 2 - 1)
-    colours = (*_SHADES, _UNDEFINED, _BORDER)
-    scale = [(edge, c) for i, c in enumerate(colours) for edge in (i / 9, (i + 1) / 9)]
+def _brick_image(labels: np.ndarray, side: float) -> go.Image:
+    picture = Image.fromarray(np.ascontiguousarray(_shade(labels).T[::-1]))
+    picture.putpalette([int(c[i : i + 2], 16) for c in _COLOURS for i in (1, 3, 5)])
+    return _image(picture, -side, side)
+
+
+def _brick_colours() -> go.Scatter:
+    """Nothing but the bar that explains the colours."""
     bar = {
         "title": "ones in<br>the string",
         "tickvals": list(range(9)),
@@ -123,17 +128,22 @@ def _brick_image(labels: np.ndarray, side: float, colorbar: bool) -> go.Heatmap:
         "len": 0.8,
         "thickness": 14,
     }
-    return go.Heatmap(
-        x0=centre[0],
-        dx=centre[1] - centre[0],
-        y0=centre[0],
-        dy=centre[1] - centre[0],
-        z=_shade(labels).T,
-        zmin=-0.5,
-        zmax=8.5,
-        colorscale=scale,
-        showscale=colorbar,
-        colorbar=bar,
+    scale = [(edge, c) for i, c in enumerate(_COLOURS) for edge in (i / 9, (i + 1) / 9)]
+    marker = {"color": [0], "cmin": -0.5, "cmax": 8.5, "colorscale": scale, "colorbar": bar}
+    return go.Scatter(x=[None], y=[None], mode="markers", marker=marker, showlegend=False)
+
+
+def _image(picture: Image.Image, low: float, high: float) -> go.Image:
+    """A square picture over [low, high]^2, as a PNG, which is a tenth of an array's size."""
+    png = io.BytesIO()
+    picture.save(png, "png", optimize=True)
+    step = (high - low) / picture.width
+    return go.Image(
+        source="data:image/png;base64," + base64.b64encode(png.getvalue()).decode(),
+        x0=low + step / 2,
+        dx=step,
+        y0=high - step / 2,
+        dy=-step,
         hoverinfo="skip",
     )
 
@@ -218,7 +228,7 @@ def code_maps(
                 x=chosen[:, 0],
                 y=chosen[:, 1],
                 mode="markers",
-                marker={"size": 3, "color": DIGIT_COLOURS[digit], "opacity": 0.7},
+                marker={"size": 3, "color": DIGIT_COLOURS[digit]},
                 name=str(digit),
                 legendgroup=str(digit),
                 showlegend=column == 1,
@@ -259,8 +269,4 @@ def _tiled(sheet: np.ndarray) -> go.Image:
     pixels = np.unpackbits(sheet, axis=-1).reshape(*sheet.shape[:2], 28, 28)[:, ::-1]
     side = 28 * len(sheet)
     dark = pixels.transpose(1, 2, 0, 3).reshape(side, side) == 1
-    png = io.BytesIO()
-    Image.fromarray(~dark).save(png, "png", optimize=True)
-    source = "data:image/png;base64," + base64.b64encode(png.getvalue()).decode()
-    half = 0.5 / side
-    return go.Image(source=source, x0=half, dx=1 / side, y0=1 - half, dy=-1 / side, hoverinfo="skip")
+    return _image(Image.fromarray(~dark), 0, 1)

@@ -41,7 +41,7 @@ def digits_row(title, run, key):
 def beyond_sentence():
     best = recorded("bricks-layout-uniform")[0].results
     gap = best["mean_kl"] - best["limit"]
-    return f"{gap:.2f} nats of it", f"{mean_and_spread('mnist-wide-upright', 'knn_honest', 1)} %"
+    return f"{gap:.2f} nats of it", f"{mean_and_spread('mnist-ddvae-upright', 'knn_honest', 1)} %"
 
 
 ROWS = [
