@@ -153,7 +153,7 @@ class Bricks(Preset):
         with torch.no_grad():
             q = model.encode(tokens)
             kl = torch.distributions.kl_divergence(q, model.prior())
-        base, refine = {"smoke": (64, 1), "laptop": (256, 2)}.get(budget, (512, 3))
+        base, refine = {"smoke": (64, 1), "laptop": (512, 2)}.get(budget, (512, 3))
         plane = decode_plane(model.decode, self._quantile(), base, refine)
         *shares, undefined = plane.probs().tolist()
         # Ties are rare specks: the law of samples is compared over strings, their share told apart.

@@ -124,7 +124,7 @@ def decode_plane(
     Args:
         decode: Codes (B, 2) to tokens (B, L) in {0, 1}, L up to 7.
         quantile: Inverse cdf of one dimension of the prior, so that all squares weigh the same.
-        base: Squares along either axis of the coarse grid.
+        base: Squares along either axis of the coarse grid, which must meet every region.
         refine: Halvings at the borders.
 
     Raises:
