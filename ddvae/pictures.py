@@ -57,7 +57,8 @@ def brick_maps(maps: list[BrickMap], columns: int = 3, panel: int = 480) -> go.F
     fig = figure(rows, columns, titles, columns * panel + 140, rows * (panel + 30) + 50)
     for i, brick_map in enumerate(maps):
         place = {"row": i // columns + 1, "col": i % columns + 1}
-        fig.add_trace(_brick_image(brick_map.labels, brick_map.side), **place)
+        coarser = -(-len(brick_map.labels) // panel)  # squares below a pixel would break the borders
+        fig.add_trace(_brick_image(brick_map.labels[::coarser, ::coarser], brick_map.side), **place)
         if brick_map.loc is not None:
             fig.add_trace(_outlines(brick_map, legend=i == 0), **place)
         if brick_map.decoded is not None:
