@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.distributions import Distribution, Independent
 
+from .gru import GRU
 from .proposals import PROPOSALS, exp_scale, into_unit_cube, propose
 from .relaxation import check_range
 
@@ -28,6 +29,9 @@ __all__ = [
 
 UNDEFINED = -1
 """The token that greedy decoding returns where the highest score is tied (Section 2.2)."""
+GENERATED_AT_ONCE = 2048
+MOSTLY = 0.85
+"""Share of sequences still going below which the others are removed: that copies the states."""
 
 
 class ProposalHead(nn.Module):
@@ -53,7 +57,8 @@ class ProposalHead(nn.Module):
         self.proposal, self.squash = proposal, squash
 
     def forward(self, features: Tensor) -> Distribution:
-        loc, log_scale = self.linear(features).chunk(2, dim=-1)
+        with _full_precision(features):
+            loc, log_scale = self.linear(features).chunk(2, dim=-1)
         scale = exp_scale(log_scale)
         if self.squash is not None:
             loc, scale = into_unit_cube(loc, scale, self.squash)
@@ -86,17 +91,18 @@ class SequenceEncoder(nn.Module):
     ):
         super().__init__()
         self.embedding = nn.Embedding(vocab_size, embedding_size)
-        self.gru = nn.GRU(embedding_size, hidden_size, num_layers)
+        self.gru = GRU(embedding_size, hidden_size, num_layers)
         self.head = ProposalHead(num_layers * hidden_size, latent_size, proposal, squash)
 
-    def features(self, tokens: Tensor) -> Tensor:
-        """(B, L) tokens to (B, num_layers * hidden_size)."""
+    def features(self, tokens: Tensor, mask: Tensor | None = None) -> Tensor:
+        """(B, L) tokens, True in the mask up to each sequence's end, to (B, num_layers * hidden_size)."""
         check_range(tokens, self.embedding.num_embeddings)
-        _, hidden = self.gru(self.embedding(tokens.long().T))
+        lengths = None if mask is None else mask.sum(1)
+        _, hidden = self.gru(self.embedding.weight, None, lengths, tokens.T)
         return hidden.transpose(0, 1).flatten(1)
 
-    def forward(self, tokens: Tensor) -> Distribution:
-        return self.head(self.features(tokens))
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Distribution:
+        return self.head(self.features(tokens, mask))
 
 
 class DenseEncoder(nn.Module):
@@ -154,7 +160,8 @@ class SequenceDecoder(Decoder):
         hidden_size: H.
         num_layers: GRU layers.
         embedding_size: Width of a token's embedding.
-        length: L, tokens to generate.
+        length: L, tokens to generate at most.
+        end: The token that ends a sequence; None if all have L tokens.
 
     Source: Sections 4.1, 4.3 and 4.4.
     """
@@ -167,35 +174,57 @@ class SequenceDecoder(Decoder):
         num_layers: int,
         embedding_size: int,
         length: int,
+        end: int | None = None,
     ):
         super().__init__()
-        self.length, self.start = length, vocab_size
+        self.length, self.start, self.end = length, vocab_size, end
         self.embedding = nn.Embedding(vocab_size + 1, embedding_size)  # one more: the start
         self.initial = nn.Linear(latent_size, num_layers * hidden_size)
-        self.gru = nn.GRU(embedding_size, hidden_size, num_layers)
+        self.gru = GRU(embedding_size, hidden_size, num_layers)
         self.scores = nn.Linear(hidden_size, vocab_size)
 
     def _initial_state(self, z: Tensor) -> Tensor:
-        hidden = self.initial(z).unflatten(-1, (self.gru.num_layers, -1))
+        with _full_precision(z):
+            hidden = self.initial(z).unflatten(-1, (self.gru.num_layers, -1))
         return hidden.transpose(0, 1).contiguous()
 
     def score_tokens(self, z: Tensor, tokens: Tensor) -> Tensor:
-        inputs = F.pad(tokens.long()[:, :-1], (1, 0), value=self.start)
-        output, _ = self.gru(self.embedding(inputs.T), self._initial_state(z))
-        return self.scores(output).log_softmax(-1).transpose(0, 1)
+        inputs = F.pad(tokens[:, :-1].long(), (1, 0), value=self.start)
+        output, _ = self.gru(self.embedding.weight, self._initial_state(z), None, inputs.T)
+        return self._log_probs(output).transpose(0, 1)
 
+    def _log_probs(self, output: Tensor) -> Tensor:
+        with _full_precision(output):
+            return self.scores(output).log_softmax(-1)
+
+    @torch.no_grad()
     def generate(self, z: Tensor, choose) -> Tensor:
-        hidden = self._initial_state(z)
-        token = torch.full((len(z),), self.start, device=z.device)
-        undefined = torch.zeros(len(z), dtype=torch.bool, device=z.device)
-        tokens = []
-        for _ in range(self.length):
-            output, hidden = self.gru(self.embedding(token)[None], hidden)
-            token = choose(self.scores(output[0]).log_softmax(-1))
-            undefined = undefined | (token == UNDEFINED)
-            tokens.append(token.masked_fill(undefined, UNDEFINED))
-            token = token.clamp_min(0)  # past a tie nothing counts, the network only needs an index
-        return torch.stack(tokens, dim=1)
+        parts = [self._generate(part, choose) for part in z.split(GENERATED_AT_ONCE)]
+        return torch.cat(parts)
+
+    def _generate(self, z: Tensor, choose) -> Tensor:
+        """Sequences leave the batch where they end or tie; what follows is all end, or all undefined."""
+        stepper = self.gru.stepper(self.embedding.weight, self._initial_state(z))
+        tokens = torch.full((len(z), self.length), self.end or 0, device=z.device)
+        going = torch.arange(len(z), device=z.device)
+        token = torch.full_like(going, self.start)
+        ended = torch.zeros_like(going, dtype=torch.bool)
+        for t in range(self.length):
+            token = choose(self._log_probs(stepper(token.clamp_min(0))))
+            tokens[going[~ended], t] = token[~ended]
+            tied = token == UNDEFINED
+            tokens[going[tied & ~ended], t:] = UNDEFINED
+            ended = ended | tied
+            if self.end is not None:
+                ended = ended | (token == self.end)
+            left = len(ended) - int(ended.sum())
+            if left == 0:
+                break
+            if left < MOSTLY * len(ended):
+                kept = (~ended).nonzero().squeeze(1)
+                going, token, ended = going[kept], token[kept], ended[kept]
+                stepper.keep(kept)
+        return tokens
 
 
 class DenseDecoder(Decoder):
@@ -221,6 +250,11 @@ class DenseDecoder(Decoder):
 
     def generate(self, z: Tensor, choose) -> Tensor:
         return choose(self.pixel_log_probs(z))
+
+
+def _full_precision(x: Tensor) -> torch.autocast:
+    """Leaves autocast to the GRUs: the rest costs little, and scores rounded to 8 bits would tie."""
+    return torch.autocast(x.device.type, enabled=False)
 
 
 def unique_argmax(log_probs: Tensor) -> Tensor:

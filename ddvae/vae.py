@@ -94,9 +94,9 @@ class VAE(nn.Module):
         super().__init__()
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
 
-    def encode(self, tokens: Tensor) -> Distribution:
-        """The proposal q(z | x) of tokens (B, L)."""
-        return self.encoder(tokens)
+    def encode(self, tokens: Tensor, mask: Tensor | None = None) -> Distribution:
+        """The proposal q(z | x) of tokens (B, L); False in the mask where a position is padding."""
+        return self.encoder(tokens) if mask is None else self.encoder(tokens, mask)
 
     def decode(self, z: Tensor) -> Tensor:
         """Greedy tokens (B, L) of codes (B, D), on any device; a tie gives `ddvae.nets.UNDEFINED`."""
@@ -172,7 +172,7 @@ def argmax_elbo(model: VAE, batch: Batch, beta: float = 1.0) -> Terms:
 
 def _draw_codes(model: VAE, batch: Batch) -> tuple[Distribution, Tensor, Batch]:
     """The proposals (B,), the codes (R, D) and the batch with one row a code."""
-    q = model.encode(batch.tokens)
+    q = model.encode(batch.tokens, batch.mask)
     if batch.repeats is None:
         return q, q.rsample(), batch
     most = int(batch.repeats.max())
