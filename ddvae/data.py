@@ -1,25 +1,22 @@
-"""The data sets, and all that the package knows of paths, addresses and checksums.
+"""Six-bit strings and binary images; vocabularies. Molecules are in `smiles`.
 
 A data set hands `Batch`es to training: `steps(batch_size)` of them an epoch, drawn in an order
 that is a pure function of seed and epoch, so that a resumed run continues exactly.
 """
 
-import gzip
-import hashlib
 import math
-import os
 import warnings
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from . import sources
+from .sources import published
 from .vae import Batch
 
 __all__ = [
@@ -45,37 +42,64 @@ MNIST_SHA256 = {
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Symbols as tokens, for strings of one length.
+    """Symbols as tokens.
 
     Args:
         symbols: One character a token.
+        ends: Whether strings have different lengths and close with a token of their own, the last.
 
     >>> Vocabulary("01").encode(["0110"])
-    tensor([[0, 1, 1, 0]])
+    tensor([[0, 1, 1, 0]], dtype=torch.uint8)
+    >>> Vocabulary("CO", ends=True).encode(["CO", "C"])
+    tensor([[0, 1, 2],
+            [0, 2, 2]], dtype=torch.uint8)
     """
 
     symbols: str
+    ends: bool = False
+
+    def __post_init__(self):
+        if not self.symbols.isascii() or len(set(self.symbols)) < len(self.symbols):
+            raise ValueError(f"symbols are {self.symbols!r}; expected different ASCII characters")
 
     def __len__(self) -> int:
-        return len(self.symbols)
+        return len(self.symbols) + self.ends
+
+    @property
+    def end(self) -> int | None:
+        """The token that ends a string; None for strings of one length."""
+        return len(self.symbols) if self.ends else None
+
+    def lacks(self, string: str) -> str:
+        """The first character of a string that is no symbol; empty if all are."""
+        return next((c for c in string if c not in self.symbols), "")
 
     def encode(self, strings: list[str]) -> Tensor:
-        """(N, L) tokens of N strings of length L.
+        """(N, L) tokens of N strings; where strings end, short ones are filled up with the end token.
 
         Raises:
-            ValueError: no string, different lengths, or a character outside the vocabulary.
+            ValueError: no string, different lengths without an end, or a character outside the vocabulary.
         """
         lengths = {len(s) for s in strings}
-        if len(lengths) != 1:
+        if not lengths or not self.ends and len(lengths) != 1:
             raise ValueError(f"strings have lengths {sorted(lengths)}; expected one length")
-        unknown = sorted(set("".join(strings)) - set(self.symbols))
-        if unknown:
-            raise ValueError(f"character {unknown[0]!r} is no token; expected {self.symbols!r}")
-        return torch.tensor([[self.symbols.index(c) for c in s] for s in strings])
+        for string in strings:
+            if not set(string) <= set(self.symbols):
+                raise ValueError(f"character {self.lacks(string)!r} is no token; expected {self.symbols!r}")
+        longest = max(lengths)
+        letters = np.array(strings, dtype=f"S{max(longest, 1)}").view(np.uint8).reshape(len(strings), -1)
+        table = np.full(128, len(self.symbols), np.uint8)  # 0, which fills up short strings, is the end
+        table[list(self.symbols.encode())] = np.arange(len(self.symbols))
+        tokens = table[letters[:, :longest]]
+        if self.ends:
+            tokens = np.pad(tokens, ((0, 0), (0, 1)), constant_values=self.end)
+        return torch.from_numpy(tokens)
 
     def decode(self, tokens: Tensor) -> list[str]:
-        """Strings of (N, L) tokens, "?" for an undefined one."""
-        return ["".join("?" if t < 0 else self.symbols[t] for t in row) for row in tokens.tolist()]
+        """Strings of (N, L) tokens up to their end, "?" for an undefined token."""
+        table = np.frombuffer(self.symbols.encode() + b"\0" * self.ends + b"?", np.uint8)
+        letters = np.ascontiguousarray(table[tokens.cpu().numpy().astype(np.int64)])
+        return letters.view(f"S{letters.shape[1]}").ravel().astype(str).tolist()
 
 
 @dataclass(frozen=True)
@@ -206,7 +230,7 @@ def binary_mnist(split: str, threshold: float = 0.3, upright: bool = False) -> B
         images = _mnist_array(f"{prefix}-images-idx3-ubyte", offset=16).reshape(-1, 784)
         labels = _mnist_array(f"{prefix}-labels-idx1-ubyte", offset=8)
     except ConnectionError as error:
-        if any((_mnist_cache() / f"{name}.gz").exists() for name in MNIST_SHA256):
+        if any((sources.cache("mnist") / f"{name}.gz").exists() for name in MNIST_SHA256):
             raise FileNotFoundError(f"MNIST's {split} files could not be downloaded ({error})") from None
         warnings.warn(f"no network ({error}): small digits stand in for MNIST", stacklevel=2)
         images, labels = _stand_in_digits(split)
@@ -251,40 +275,8 @@ def _epoch_order(n: int, epoch: int, seed: int) -> Tensor:
 
 
 def _mnist_array(name: str, offset: int) -> np.ndarray:
-    folder = os.environ.get("DDVAE_DATA")
-    path = Path(folder) / "mnist" / f"{name}.gz" if folder else _download_mnist(f"{name}.gz")
-    expected = f"expected MNIST's {name}.gz with sha256 {MNIST_SHA256[name][:12]}... (uncompressed)"
-    remedy = f"get it from {MNIST_ADDRESS}, or unset DDVAE_DATA to have it downloaded"
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing; {expected}; {remedy}")
-    try:
-        content = gzip.decompress(path.read_bytes())
-        fault = None if hashlib.sha256(content).hexdigest() == MNIST_SHA256[name] else "has other content"
-    except (OSError, EOFError, zlib.error) as error:
-        fault = f"is damaged ({error})"
-    if fault is not None:
-        if not folder:
-            path.unlink()
-            remedy = "the download was removed, run again to repeat it"
-        raise ValueError(f"{path} {fault}; {expected}; {remedy}")
+    content = published("mnist", f"{name}.gz", MNIST_SHA256[name], MNIST_ADDRESS)
     return np.frombuffer(content, dtype=np.uint8, offset=offset)
-
-
-def _mnist_cache() -> Path:
-    import pooch
-
-    return Path(pooch.os_cache("ddvae")) / "mnist"
-
-
-def _download_mnist(name: str) -> Path:
-    """Path of the downloaded file; ConnectionError if there is no network."""
-    import pooch
-    import requests
-
-    try:
-        return Path(pooch.retrieve(MNIST_ADDRESS + name, None, fname=name, path=_mnist_cache()))
-    except (requests.ConnectionError, requests.Timeout) as error:
-        raise ConnectionError(f"{MNIST_ADDRESS} cannot be reached") from error
 
 
 def _stand_in_digits(split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from .chem import canonical
 from .kernels import get_kernel
-from .vae import VAE
+from .vae import VAE, argmax_elbo
 
 __all__ = [
     "Plane",
@@ -20,7 +21,9 @@ __all__ = [
     "jensen_shannon",
     "latent_evenness",
     "lossless_limit",
+    "reconstruction",
     "sequence_accuracy",
+    "validity",
 ]
 
 
@@ -75,6 +78,45 @@ def sequence_accuracy(model: VAE, tokens: Tensor, weights: Tensor | None = None,
     exact = (decoded == tokens).all(-1).double().mean(0)
     weights = torch.ones_like(exact) if weights is None else weights
     return ((exact * weights.double()).sum() / weights.double().sum()).item()
+
+
+def reconstruction(model: VAE, molecules, batch_size: int = 512) -> dict[str, float | int]:
+    """How well strings come back from one draw of their code each.
+
+    Args:
+        model: A trained model.
+        molecules: `ddvae.smiles.Molecules`.
+        batch_size: Strings at a time.
+
+    Returns:
+        `accuracy`, the share of strings that greedy decoding returns whole (1 - Eq. 14); `kl`, the mean
+        divergence from the prior in nats; `n`, the number of strings.
+    """
+    exact = kl = 0.0
+    for rows, batch in molecules.in_order(batch_size):
+        terms = argmax_elbo(model, batch)
+        exact += terms.exact.double().sum().item()
+        kl += terms.kl.double().sum().item()
+    n = len(molecules)
+    return {"accuracy": exact / n, "kl": kl / n, "n": n}
+
+
+def validity(strings: list[str]) -> dict[str, float | None]:
+    """Percentages of strings that are molecules, and of distinct ones among these; None without RDKit.
+
+    The empty string is none; `valid_or_empty` counts it as the released code did on ZINC.
+    """
+    try:
+        found = canonical(strings)
+    except ImportError:
+        return {"valid": None, "valid_or_empty": None, "unique": None}
+    valid = [s for s in found if s is not None]
+    empty = strings.count("")
+    return {
+        "valid": 100 * len(valid) / len(strings),
+        "valid_or_empty": 100 * (len(valid) + empty) / len(strings),
+        "unique": 100 * len(set(valid)) / max(len(valid), 1),
+    }
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,17 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-__all__ = ["Constant", "Cosine", "Linear", "LogLinear", "Piecewise", "Schedule", "Step", "stretch"]
+__all__ = [
+    "Constant",
+    "Cosine",
+    "HoldAccuracy",
+    "Linear",
+    "LogLinear",
+    "Piecewise",
+    "Schedule",
+    "Step",
+    "stretch",
+]
 
 
 @dataclass(frozen=True)
@@ -122,7 +132,40 @@ class Cosine:
         return self.peak * (1 + math.cos(math.pi * done)) / 2
 
 
-Schedule = Constant | Linear | LogLinear | Piecewise | Step | Cosine
+@dataclass(frozen=True)
+class HoldAccuracy:
+    r"""A weight of the divergence that keeps training at a sequence-wise accuracy.
+
+    .. math:: \log \beta \leftarrow \log \beta + gain (accuracy - target)
+
+    after every step, never below `start`: accuracy is first reached, then traded for fewer nats. With
+    a falling target a run visits every accuracy from the highest to the lowest (Section 4.3).
+
+    Args:
+        target: Sequence-wise accuracy of training batches, in (0, 1), or a schedule of it.
+        start: First and least weight.
+        gain: How fast the weight follows.
+    """
+
+    target: "Schedule | float"
+    start: float
+    gain: float = 0.02
+
+    def __post_init__(self):
+        if isinstance(self.target, int | float):
+            object.__setattr__(self, "target", Constant(float(self.target)))
+        if not self.start > 0:
+            raise ValueError(f"start is {self.start}; expected a positive weight")
+
+    def __call__(self, epoch: float) -> float:
+        return self.start
+
+    def follow(self, weight: float, accuracy: float, epoch: float) -> float:
+        """The weight after a step of that accuracy."""
+        return max(weight * math.exp(self.gain * (accuracy - self.target(epoch))), self.start)
+
+
+Schedule = Constant | Linear | LogLinear | Piecewise | Step | Cosine | HoldAccuracy
 
 
 def stretch(schedule: Schedule, factor: float) -> Schedule:
@@ -133,6 +176,8 @@ def stretch(schedule: Schedule, factor: float) -> Schedule:
     """
     if isinstance(schedule, Piecewise):
         return Piecewise(tuple((epoch * factor, value) for epoch, value in schedule.knots))
+    if isinstance(schedule, HoldAccuracy):
+        return dataclasses.replace(schedule, target=stretch(schedule.target, factor))
     times = {"begin", "finish", "every", "warmup"} & set(vars(schedule))
     return dataclasses.replace(schedule, **{t: getattr(schedule, t) * factor for t in times})
 

@@ -7,6 +7,7 @@ import random
 import signal
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,10 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from .files import load_checkpoint, replace_file, save_checkpoint
-from .schedules import Constant, Schedule
+from .schedules import Constant, HoldAccuracy, Schedule
 from .vae import VAE, Batch, Terms, elbo, relaxed_elbo
 
-__all__ = ["Diverged", "Fitted", "Run", "fit", "seed_everything"]
+__all__ = ["Diverged", "Fitted", "Run", "autocast", "fit", "seed_everything"]
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.csv"
@@ -53,6 +54,8 @@ class Run:
         reduction: "sum" | "mean" over positions; under "sum" beta is in nats per sequence.
         clip_value: Gradients are clamped to [-clip_value, clip_value], None for not at all.
         clip_norm: Largest norm of the whole gradient, None for any.
+        precision: Of the GRUs' products, "float32" or "bfloat16"; the latter where the device has a unit
+            for it, else float32 with a warning.
         seed: Of weights, data order and noise.
     """
 
@@ -65,6 +68,7 @@ class Run:
     reduction: str = "sum"
     clip_value: float | None = None
     clip_norm: float | None = None
+    precision: str = "float32"
     seed: int = 0
 
     def __post_init__(self):
@@ -82,14 +86,16 @@ class Run:
             raise ValueError(f"scores is {self.scores!r}; expected {' or '.join(map(repr, wanted))}")
         if self.reduction not in ("sum", "mean"):
             raise ValueError(f"reduction is {self.reduction!r}; expected 'sum' or 'mean'")
+        if self.precision not in ("float32", "bfloat16"):
+            raise ValueError(f"precision is {self.precision!r}; expected 'float32' or 'bfloat16'")
         for epoch in (0, self.epochs / 2, self.epochs):
             if self.temperature is not None and not 0 < self.temperature(epoch) < 1:
                 value = self.temperature(epoch)
                 raise ValueError(f"temperature is {value} at epoch {epoch}; expected a number in (0, 1)")
 
-    def evaluate(self, model: VAE, batch: Batch, epoch: float) -> Terms:
-        """The objective's terms with the schedules at that epoch."""
-        beta = self.beta(epoch)
+    def evaluate(self, model: VAE, batch: Batch, epoch: float, beta: float | None = None) -> Terms:
+        """The objective's terms with the schedules at that epoch, or with another beta."""
+        beta = self.beta(epoch) if beta is None else beta
         if self.temperature is None:
             return elbo(model, batch, beta, self.reduction)
         temperature = self.temperature(epoch)
@@ -153,7 +159,7 @@ def fit(
         OSError: a checkpoint cannot be written; the last one stays.
     """
     steps = data.steps(run.batch_size)
-    state = _State(model.to(device).train(), run, steps)
+    state = _State(model.to(device).train(), run, steps, autocast(device, run.precision))
     if folder is not None:
         state.open(Path(folder), resume)
     started, saved = time.monotonic() - state.seconds, time.monotonic()
@@ -186,11 +192,12 @@ def fit(
 class _State:
     """All that changes during a run, and how it goes to disk and back."""
 
-    def __init__(self, model: VAE, run: Run, epoch_steps: int):
-        self.model, self.run, self.folder = model, run, None
+    def __init__(self, model: VAE, run: Run, epoch_steps: int, autocast: torch.autocast):
+        self.model, self.run, self.folder, self.autocast = model, run, None, autocast
         self.settings = run.describe() | {"epoch_steps": epoch_steps}
-        self.optimizer = torch.optim.Adam(model.parameters())
+        self.optimizer = torch.optim.Adam(model.parameters(), fused=True)
         self.step, self.seconds, self.log = 0, 0.0, []
+        self.held = run.beta.start if isinstance(run.beta, HoldAccuracy) else None
         self.sums = torch.zeros(5, dtype=torch.float64)
 
     def advance(self, batch: Batch, epoch: float) -> None:
@@ -198,7 +205,8 @@ class _State:
         for group in self.optimizer.param_groups:
             group["lr"] = float(self.run.learning_rate(epoch))
         try:
-            terms = self.run.evaluate(self.model, batch, epoch)
+            with self.autocast:
+                terms = self.run.evaluate(self.model, batch, epoch, self.beta(epoch))
         except ValueError as error:  # distributions refuse parameters that are not numbers
             if self.finite():
                 raise
@@ -215,7 +223,12 @@ class _State:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.run.clip_norm)
         self.optimizer.step()
         self.step += 1
+        if self.held is not None:
+            self.held = self.run.beta.follow(self.held, values[3].item(), epoch)
         self.sums += torch.cat([values, torch.ones(1)])
+
+    def beta(self, epoch: float) -> float:
+        return self.run.beta(epoch) if self.held is None else self.held
 
     def finite(self) -> bool:
         """Whether all weights are finite numbers."""
@@ -233,7 +246,7 @@ class _State:
         run, last = self.run, epoch - 1e-9
         temperature = None if run.temperature is None else run.temperature(last)
         means = (self.sums[:4] / self.sums[4]).tolist()
-        settings = plain([epoch, self.step, run.beta(last), temperature, run.learning_rate(last)])
+        settings = plain([epoch, self.step, self.beta(last), temperature, run.learning_rate(last)])
         self.log.append(dict(zip(COLUMNS, [*settings, *means, round(self.seconds, 3)])))
         self.sums.zero_()
 
@@ -263,6 +276,7 @@ class _State:
             "settings": self.settings,
             "step": self.step,
             "seconds": self.seconds,
+            "held": self.held,
             "sums": self.sums,
             "log": self.log,
             "generators": _generators(),
@@ -286,8 +300,18 @@ class _State:
         except (RuntimeError, ValueError) as error:
             raise ValueError(f"{self.folder / CHECKPOINT} is of another model: {error}") from None
         self.step, self.seconds, self.sums = state["step"], state["seconds"], state["sums"]
-        self.log = state["log"]
+        self.log, self.held = state["log"], state["held"]
         _set_generators(state["generators"])
+
+
+def autocast(device: str | torch.device, precision: str) -> torch.autocast:
+    """The context in which a model runs at a precision of `Run`; float32 where bfloat16 would be slower."""
+    kind = torch.device(device).type
+    wanted = precision == "bfloat16"
+    able = kind != "cpu" or torch.cpu.get_capabilities().get("amx_bf16", False)
+    if wanted and not able:
+        warnings.warn("this CPU has no bfloat16 matrix unit: products run in float32", stacklevel=3)
+    return torch.autocast(kind, torch.bfloat16, enabled=wanted and able)
 
 
 def seed_everything(seed: int) -> None:
@@ -381,7 +405,7 @@ class _ProgressBar:
         count = max(state.sums[4].item(), 1)
         reconstruction, kl, exact = (state.sums[1:4] / count).tolist()
         shown = {"rec": f"{reconstruction:.3g}", "kl": f"{kl:.3g}", "exact": f"{exact:.3f}"}
-        shown["beta"] = f"{state.run.beta(epoch):.3g}"
+        shown["beta"] = f"{state.beta(epoch):.3g}"
         if state.run.temperature is not None:
             shown["tau"] = f"{state.run.temperature(epoch):.2g}"
         shown["seq/s"] = f"{self.sequences / (now - self.shown):.0f}"

@@ -1,0 +1,171 @@
+"""The published runs on molecules (Sections 4.3 and 4.4), and short ones for two cores."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from .metrics import reconstruction, validity
+from .nets import SequenceDecoder, SequenceEncoder
+from .presets import READINGS, Preset
+from .schedules import Cosine, HoldAccuracy, Linear, LogLinear, Step
+from .smiles import Molecules, moses, zinc
+from .train import Run, autocast
+from .vae import VAE, StandardNormal
+
+__all__ = ["Smiles", "published_smiles"]
+
+SETS = {"MOSES": moses, "ZINC": zinc}
+SAMPLES = 30_000
+"""Decoded draws of the prior that a record keeps: MOSES' convention."""
+
+
+@dataclass(frozen=True)
+class Smiles(Preset):
+    """SMILES strings in a 64-D latent space with a Gaussian prior.
+
+    The published run needs hundreds of epochs on a GPU. At the smaller budgets another one, `short`,
+    stands in: a higher learning rate that falls to 0, smaller batches, and a weight of the divergence
+    that holds an accuracy.
+
+    Args:
+        collection: "MOSES" or "ZINC".
+        hidden_size, num_layers: Of encoder and decoder.
+        short: Settings at the budgets below "full"; its epochs are parts of a pass.
+        parts: Epochs that make a pass at those budgets.
+    """
+
+    collection: str = "MOSES"
+    hidden_size: int = 512
+    num_layers: int = 2
+    short: Run | None = None
+    parts: int = 1
+    latent_size = 64
+
+    def scaled_run(self, budget: str, seed: int) -> Run:
+        if budget == "full":
+            return super().scaled_run(budget, seed)
+        return super(Smiles, replace(self, run=self.short)).scaled_run(budget, seed)
+
+    def describe(self, budget: str, seed: int) -> dict:
+        return {k: v for k, v in super().describe(budget, seed).items() if k not in ("short", "parts")}
+
+    def prior(self) -> StandardNormal:
+        return StandardNormal(self.latent_size)
+
+    def model(self) -> VAE:
+        vocabulary = self.molecules("test").vocabulary
+        sizes = (len(vocabulary), self.latent_size, self.hidden_size, self.num_layers, 64)
+        encoder = SequenceEncoder(*sizes, self.proposal, self.squash)
+        return VAE(encoder, SequenceDecoder(*sizes, length=122, end=vocabulary.end), self.prior())
+
+    def molecules(self, split: str) -> Molecules:
+        return SETS[self.collection](split)
+
+    def data(self, budget: str) -> Molecules:
+        if budget == "smoke":
+            return self.molecules("test").first(512)
+        molecules = self.molecules("train")
+        return molecules if budget == "full" else replace(molecules, parts=self.parts)
+
+    def evaluate(self, model: VAE, budget: str) -> tuple[dict, dict]:
+        few = budget == "smoke"
+        test, train = self.molecules("test"), self.molecules("train" if not few else "test")
+        n = 200 if few else 10_000
+        torch.manual_seed(0)  # the same codes and samples whenever a record is evaluated
+        with torch.no_grad(), autocast("cpu", self.run.precision):
+            on_test = reconstruction(model, test.first(n))
+            on_train = reconstruction(model, train.first(n))
+            samples = test.vocabulary.decode(model.sample(100 if few else SAMPLES))
+        results = {
+            "sequence_accuracy": 100 * on_test["accuracy"],
+            "train_accuracy": 100 * on_train["accuracy"],
+            "kl_nats": on_test["kl"],
+            "molecules": on_test["n"],
+            "samples": len(samples),
+        } | validity(samples)
+        return results, {"samples": np.array(samples, dtype=bytes)}
+
+
+def published_smiles() -> dict[str, Smiles]:
+    """The published runs by name."""
+    presets = {}
+    for kernel in ("gaussian", "triweight"):
+        presets[f"moses-ddvae-{kernel}"] = _moses(kernel, deterministic=True)
+        presets[f"moses-vae-{kernel}"] = _moses(kernel, deterministic=False)
+    for kernel in ("gaussian", "tricube"):
+        presets[f"zinc-ddvae-{kernel}"] = _zinc(kernel, deterministic=True)
+        presets[f"zinc-vae-{kernel}"] = _zinc(kernel, deterministic=False)
+    return presets
+
+
+def _moses(kernel: str, deterministic: bool) -> Smiles:
+    weights = (0.0015, 0.02) if deterministic else (0.0005, 0.01)
+    published = Run(
+        epochs=200,
+        learning_rate=Step(5e-4, factor=0.5, every=20, times=1),
+        beta=Linear(*weights, begin=20, finish=200),
+        temperature=LogLinear(0.2, 0.1, begin=0, finish=10) if deterministic else None,
+        scores=READINGS["released"]["scores"] if deterministic else None,
+        reduction=READINGS["released"]["reduction"],
+        clip_value=10.0,
+        precision="bfloat16",
+    )
+    return Smiles(
+        _title(kernel, deterministic),
+        "Section 4.3, released settings",
+        kernel,
+        published,
+        epochs={"smoke": 2, "laptop": 4, "hours": 40},
+        seeds=3,
+        collection="MOSES",
+        hidden_size=512,
+        num_layers=2,
+        short=_short(40, deterministic, weights[0], accuracy=0.9),
+        parts=20,
+    )
+
+
+def _zinc(kernel: str, deterministic: bool) -> Smiles:
+    weights = (1e-3, 0.02) if deterministic else (1e-4, 8e-4)
+    published = Run(
+        epochs=200,
+        learning_rate=Step(5e-4, factor=0.5, every=50),
+        beta=Linear(*weights, begin=0, finish=50),
+        temperature=LogLinear(1e-3, 1e-4, begin=0, finish=100) if deterministic else None,
+        scores=READINGS["released"]["scores"] if deterministic else None,
+        reduction=READINGS["released"]["reduction"],
+        clip_value=2.0,
+        precision="bfloat16",
+    )
+    return Smiles(
+        _title(kernel, deterministic),
+        "Section 4.4, released settings",
+        kernel,
+        published,
+        epochs={"smoke": 2, "laptop": 2, "hours": 16},
+        collection="ZINC",
+        hidden_size=1024,
+        num_layers=1,
+        short=_short(16, deterministic, 5e-4, accuracy=0.93),
+        parts=2,
+    )
+
+
+def _short(epochs: int, deterministic: bool, weight: float, accuracy: float) -> Run:
+    return Run(
+        epochs=epochs,
+        learning_rate=Cosine(1.5e-3, warmup=0.03 * epochs, finish=epochs),
+        beta=HoldAccuracy(accuracy, start=weight),
+        temperature=LogLinear(0.2, 0.1, begin=0, finish=0.5 * epochs) if deterministic else None,
+        batch_size=256,
+        scores="log_prob" if deterministic else None,
+        reduction="mean",
+        clip_norm=1.0,
+        precision="bfloat16",
+    )
+
+
+def _title(kernel: str, deterministic: bool) -> str:
+    letter = "G" if kernel == "gaussian" else "T"
+    return f"{'DD-VAE' if deterministic else 'VAE'} ({letter})"

@@ -1,0 +1,271 @@
+"""Molecules as SMILES strings: the two published sets, a user's own files, batches by length.
+
+Tokens are bytes that stay in memory: a batch is one indexing operation, no molecule is touched in Python.
+"""
+
+import gzip
+import hashlib
+import importlib.util
+import math
+import sys
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .data import Vocabulary
+from .files import replace_file
+from .sources import checked, published
+from .vae import Batch
+
+__all__ = ["MOSES", "ZINC", "Molecules", "moses", "own_molecules", "read_smiles", "zinc"]
+
+MOSES = Vocabulary("#()-123456=BCFHNOS[]clnors", ends=True)
+"""Characters of MOSES' training set."""
+ZINC = Vocabulary("#()+-/12345678=@BCFHINOPS[\\]clnors", ends=True)
+"""Characters of ZINC's training set."""
+ZINC_ADDRESS = (
+    "https://raw.githubusercontent.com/insilicomedicine/DD-VAE/"
+    "74e714639fd53b321c319aef5e10d48f88f9d512/data/zinc/"
+)
+# Molecules, and sha256 of the uncompressed file.
+ZINC_FILES = {
+    "train": (220_011, "a3b0ec77d45a6d5cc6884532145de6fc310f4a6da77d25babcd9449e03a027c7"),
+    "valid": (24_445, "ad7d9c2bfebd93ffda6c32ed0e89d1714ae1f592f6340c0e6ae057521bbae30d"),
+    "test": (5_000, "31f6ce92914814db33bf0dbfc45f3836193e27cb80a59c54d88bc05a1f5fab83"),
+}
+MOSES_FILES = {
+    "train": (1_584_663, "cc9d6e8e9534e25a7a36361529ae739ddda8036e9072b2fc5cea6930a0592144"),
+    "test": (176_074, "0248e682a9c29ca7649184dd88a4edc83f48f0e84af6b923990069c3da4501b6"),
+    "test_scaffolds": (176_225, "86c298db856515f4b31a90805de16a580c60a6adcc0ad700ae180d88ba0b9bce"),
+}
+TOKENS = Path(__file__).resolve().parents[1] / "data" / "tokens"
+"""Tokens of the published sets, made on first use: one file of a few MB each, enough to train from."""
+LONGEST = 200
+"""Characters of the longest line taken for a molecule."""
+
+
+@dataclass(frozen=True)
+class Molecules:
+    """SMILES strings as tokens.
+
+    Args:
+        tokens: (N, L) uint8, each string closed and filled up with the end token.
+        vocabulary: What the tokens mean.
+        source: Where they come from, to be named in every figure and table.
+        parts: Epochs that make one pass; a row of the log is an epoch, so long sets are cut into several.
+    """
+
+    tokens: Tensor
+    vocabulary: Vocabulary
+    source: str
+    parts: int = 1
+
+    def __str__(self) -> str:
+        whole = "" if self.parts == 1 else f", {self.parts} epochs a pass"
+        return f"{len(self)} molecules of {self.source}{whole}"
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def lengths(self) -> Tensor:
+        """(N,) tokens of each string, its end included."""
+        return (self.tokens != self.vocabulary.end).sum(1) + 1
+
+    def strings(self) -> list[str]:
+        return self.vocabulary.decode(self.tokens)
+
+    def first(self, n: int) -> "Molecules":
+        """The first n molecules."""
+        return replace(self, tokens=self.tokens[:n])
+
+    def steps(self, batch_size: int) -> int:
+        return max(math.ceil(len(self) / batch_size) // self.parts, 1)
+
+    def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
+        """Batches of neighbours in length, so that little or nothing is padded, in random order."""
+        a_pass, part = divmod(epoch, self.parts)
+        generator = torch.Generator().manual_seed(1_000_003 * seed + a_pass)
+        mixed = torch.randperm(len(self), generator=generator)
+        lengths = self.lengths
+        batches = mixed[lengths[mixed].sort(stable=True).indices].split(batch_size)
+        order = torch.randperm(len(batches), generator=generator)
+        steps = self.steps(batch_size)
+        for i in order[part * steps : (part + 1) * steps]:
+            yield self.batch(batches[i], lengths)
+
+    def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Batch]]:
+        """Batches for evaluation with the rows they hold, by length."""
+        lengths = self.lengths
+        for rows in lengths.sort(stable=True).indices.split(batch_size):
+            yield rows, self.batch(rows, lengths)
+
+    def batch(self, rows: Tensor, lengths: Tensor) -> Batch:
+        """The batch of those rows, without positions that all of them fill up."""
+        longest, shortest = lengths[rows].max(), lengths[rows].min()
+        tokens = self.tokens[rows, :longest]
+        mask = None if longest == shortest else torch.arange(longest) < lengths[rows, None]
+        return Batch(tokens, mask)
+
+
+def moses(split: str = "train") -> Molecules:
+    """MOSES (Polykovskiy et al., 2018a), from the molsets package.
+
+    Args:
+        split: "train" (1,584,663 molecules), "test" (176,074) or "test_scaffolds" (176,225).
+
+    Raises:
+        ValueError: unknown split, or a file with other content.
+        FileNotFoundError: neither the molsets package nor data/tokens holds the split.
+    """
+    _check_split(split, MOSES_FILES)
+    size, sha256 = MOSES_FILES[split]
+
+    def strings() -> list[str]:
+        package = importlib.util.find_spec("moses")  # found, not imported: its imports need old libraries
+        folder = Path(package.origin).parent / "dataset" / "data" if package else Path("moses")
+        remedy = f"install molsets, or put moses-{split}.npz into {TOKENS}"
+        return checked(folder / f"{split}.csv.gz", sha256, remedy).decode().split("\n")[1:-1]
+
+    return _tokenized(f"moses-{split}", strings, MOSES, size, sha256, f"MOSES {split}")
+
+
+def zinc(split: str = "train") -> Molecules:
+    """ZINC250k with the published split, from $DDVAE_DATA or a checked download.
+
+    Args:
+        split: "train" (220,011 molecules), "valid" (24,445) or "test" (5,000).
+
+    Raises:
+        ValueError, FileNotFoundError, ConnectionError: as in `published`.
+
+    Source: Kusner et al. (2017); split of the released code.
+    """
+    _check_split(split, ZINC_FILES)
+    size, sha256 = ZINC_FILES[split]
+
+    def strings() -> list[str]:
+        return published("zinc", f"{split}.csv.gz", sha256, ZINC_ADDRESS).decode().split()
+
+    return _tokenized(f"zinc-{split}", strings, ZINC, size, sha256, f"ZINC {split}")
+
+
+def own_molecules(path: str | Path, vocabulary: Vocabulary | None = None) -> Molecules:
+    """A user's molecules; what cannot be used is counted and printed.
+
+    Args:
+        path: Anything `read_smiles` takes.
+        vocabulary: None makes one of the file's characters.
+
+    Raises:
+        ValueError: no molecule is left, or as in `read_smiles`.
+    """
+    strings, skipped = read_smiles(path, vocabulary)
+    for reason, count in skipped.items():
+        print(f"{path}: skipped {count} lines: {reason}", file=sys.stderr)
+    if not strings:
+        raise ValueError(f"{path} holds no usable molecule; expected one SMILES string a line")
+    vocabulary = vocabulary or Vocabulary("".join(sorted(set("".join(strings)))), ends=True)
+    return Molecules(vocabulary.encode(strings), vocabulary, Path(path).name)
+
+
+def read_smiles(path: str | Path, vocabulary: Vocabulary | None = None) -> tuple[list[str], Counter]:
+    """SMILES strings of a file and, by reason, how many lines were left out.
+
+    Args:
+        path: A text file, gzip or not, with a molecule first on each line (.smi), or a table with a
+            column named smiles (.csv); "-" reads standard input.
+        vocabulary: Lines with a character outside it are left out; None takes any ASCII.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: it is no text, or its gzip is cut short.
+    """
+    lines = _text(path).splitlines()
+    fields = [line.replace(",", " ").replace("\t", " ").split() for line in lines]
+    column = 0
+    header = [field.lower() for field in fields[0]] if fields else []
+    if "smiles" in header:
+        column, fields = header.index("smiles"), fields[1:]
+    strings, skipped = [], Counter()
+    for field in fields:
+        string = field[column] if len(field) > column else ""
+        unknown = "" if string.isascii() else next(c for c in string if not c.isascii())
+        if vocabulary is not None and not unknown:
+            unknown = vocabulary.lacks(string)
+        if not string:
+            skipped["empty"] += 1
+        elif len(string) > LONGEST:
+            skipped[f"over {LONGEST} characters"] += 1
+        elif unknown:
+            skipped[f"character {unknown!r} is no token"] += 1
+        else:
+            strings.append(string)
+    return strings, skipped
+
+
+def _text(path: str | Path) -> str:
+    if str(path) == "-":
+        return sys.stdin.read()
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} is missing; expected a file of SMILES strings")
+    content = path.read_bytes()
+    try:
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} is damaged ({error}); expected a whole gzip file") from None
+    if b"\0" in content:
+        raise ValueError(f"{path} is no text; expected SMILES strings, one a line")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no text ({error}); expected SMILES strings, one a line") from None
+
+
+def _check_split(split: str, splits: dict) -> None:
+    if split not in splits:
+        raise ValueError(f"split is {split!r}; expected one of {', '.join(splits)}")
+
+
+def _tokenized(name, strings, vocabulary: Vocabulary, size: int, sha256: str, source: str) -> Molecules:
+    """A published set from its file in data/tokens, which is made where it is missing or of other data."""
+    file = TOKENS / f"{name}.npz"
+    flat = _kept_tokens(file, vocabulary, sha256)
+    if flat is None:
+        molecules = Molecules(vocabulary.encode(strings()), vocabulary, source)
+        tokens = molecules.tokens.numpy()
+        # the end of each string tells its length
+        flat = tokens[np.arange(tokens.shape[1]) < molecules.lengths.numpy()[:, None]]
+        digest = hashlib.sha256(flat).hexdigest()
+        with replace_file(file) as path, open(path, "wb") as stream:
+            np.savez_compressed(stream, tokens=flat, sha256=digest, source=sha256, symbols=vocabulary.symbols)
+    else:
+        ends = np.flatnonzero(flat == vocabulary.end)
+        lengths = np.diff(ends, prepend=-1)
+        tokens = np.full((len(ends), lengths.max()), vocabulary.end, np.uint8)
+        tokens[np.arange(tokens.shape[1]) < lengths[:, None]] = flat
+        molecules = Molecules(torch.from_numpy(tokens), vocabulary, source)
+    if len(molecules) != size:
+        raise ValueError(f"{source} holds {len(molecules)} molecules; expected {size}")
+    return molecules
+
+
+def _kept_tokens(file: Path, vocabulary: Vocabulary, sha256: str) -> np.ndarray | None:
+    """Concatenated tokens of a file in data/tokens; None if it is missing, damaged or of other data."""
+    if not file.is_file():
+        return None
+    try:
+        with np.load(file, allow_pickle=False) as kept:
+            flat, told = kept["tokens"], (str(kept["sha256"]), str(kept["source"]), str(kept["symbols"]))
+    except (OSError, ValueError, KeyError, EOFError, zlib.error):
+        return None
+    whole = told == (hashlib.sha256(flat).hexdigest(), sha256, vocabulary.symbols)
+    return flat if whole else None
