@@ -1,4 +1,4 @@
-"""The command line: `python -m ddvae reproduce | train | notebooks | presets`."""
+"""The command line: `python -m ddvae reproduce | train | sample | encode | decode | notebooks | presets`."""
 
 import argparse
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from .experiments import BUDGETS, PRESETS
+from .experiments import BUDGETS, PRESETS, READINGS
 from .train import Diverged
 
 
@@ -57,7 +57,25 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, metavar="DIR", help="default: figures/runs/PRESET/seedN")
     one.add_argument("--resume", action="store_true", help="go on from a checkpoint")
     one.add_argument("--time-limit", type=float, metavar="SECONDS", help="then save and stop")
+    one.add_argument("--reading", choices=READINGS, help="choices of the paper's text or released code")
+    one.add_argument("--data", metavar="FILE.smi", help="your own molecules, in place of the preset's")
     one.set_defaults(command=_train)
+
+    draw = commands.add_parser("sample", help="print molecules decoded from draws of the prior")
+    draw.add_argument("run", metavar="RUN", help="a folder that `train` wrote, or the checkpoint in it")
+    draw.add_argument("-n", type=int, default=30_000, help="default: %(default)s")
+    draw.add_argument("--seed", type=int, default=1)
+    draw.set_defaults(command=_sample)
+
+    there = commands.add_parser("encode", help="molecules to codes, one line of numbers each")
+    there.add_argument("run", metavar="RUN")
+    there.add_argument("file", nargs="?", default="-", help="SMILES; default: standard input")
+    there.set_defaults(command=_encode)
+
+    back = commands.add_parser("decode", help="codes to molecules, one a line")
+    back.add_argument("run", metavar="RUN")
+    back.add_argument("file", nargs="?", default="-", help="lines of numbers; default: standard input")
+    back.set_defaults(command=_decode)
 
     here = commands.add_parser("notebooks", help="execute the committed notebooks in place")
     here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
@@ -96,6 +114,8 @@ def _train(arguments: argparse.Namespace) -> int:
         arguments.device,
         arguments.resume,
         arguments.time_limit,
+        reading=arguments.reading,
+        own=arguments.data,
     )
     if record is None:
         print("stopped; go on with --resume")
@@ -103,6 +123,54 @@ def _train(arguments: argparse.Namespace) -> int:
     print("\n".join(f"{name:>22} {value}" for name, value in record.results.items()))
     print(f"{'record':>22} {record.folder}")
     return 0
+
+
+def _sample(arguments: argparse.Namespace) -> int:
+    from .records import load_codec
+
+    if arguments.n < 1:
+        raise ValueError(f"n is {arguments.n}; expected a whole number from 1")
+    codec = load_codec(arguments.run)
+    torch.manual_seed(arguments.seed)
+    print("\n".join(codec.sample(arguments.n)))
+    return 0
+
+
+def _encode(arguments: argparse.Namespace) -> int:
+    from .records import load_codec
+    from .smiles import own_molecules
+
+    codec = load_codec(arguments.run)
+    strings = own_molecules(arguments.file, codec.vocabulary).strings()
+    for code in codec.encode(strings).tolist():
+        print(" ".join(f"{x:.6g}" for x in code))
+    return 0
+
+
+def _decode(arguments: argparse.Namespace) -> int:
+    from .records import load_codec
+
+    codec = load_codec(arguments.run)
+    print("\n".join(codec.decode(_read_codes(arguments.file, codec.latent_size))))
+    return 0
+
+
+def _read_codes(file: str, size: int) -> torch.Tensor:
+    """(N, size) codes of a file's lines, or of standard input."""
+    text = sys.stdin.read() if file == "-" else Path(file).read_text()
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append([float(x) for x in line.replace(",", " ").split()])
+        except ValueError as error:
+            raise ValueError(f"line {number} of {file}: {error}; expected {size} numbers") from None
+        if len(rows[-1]) != size:
+            raise ValueError(f"line {number} of {file} holds {len(rows[-1])} numbers; expected {size}")
+    if not rows:
+        raise ValueError(f"{file} holds no code; expected lines of {size} numbers")
+    return torch.tensor(rows)
 
 
 def _notebooks(arguments: argparse.Namespace) -> int:

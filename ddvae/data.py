@@ -81,7 +81,7 @@ class Vocabulary:
             ValueError: no string, different lengths without an end, or a character outside the vocabulary.
         """
         lengths = {len(s) for s in strings}
-        if not lengths or not self.ends and len(lengths) != 1:
+        if not lengths or (not self.ends and len(lengths) != 1):
             raise ValueError(f"strings have lengths {sorted(lengths)}; expected one length")
         for string in strings:
             if not set(string) <= set(self.symbols):

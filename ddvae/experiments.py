@@ -36,6 +36,7 @@ from .vae import VAE
 
 __all__ = ["BUDGETS", "PRESETS", "READINGS", "Bricks", "Digits", "Preset", "find_preset"]
 
+
 @dataclass(frozen=True)
 class Bricks(Preset):
     """Six-bit strings in a 2-D latent space (Section 4.1).

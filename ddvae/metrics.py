@@ -93,7 +93,7 @@ def reconstruction(model: VAE, molecules, batch_size: int = 512) -> dict[str, fl
         divergence from the prior in nats; `n`, the number of strings.
     """
     exact = kl = 0.0
-    for rows, batch in molecules.in_order(batch_size):
+    for _, batch in molecules.in_order(batch_size):
         terms = argmax_elbo(model, batch)
         exact += terms.exact.double().sum().item()
         kl += terms.kl.double().sum().item()

@@ -3,8 +3,10 @@
 import dataclasses
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
+import torch
 
 from .schedules import stretch
 from .train import Run, plain
@@ -44,6 +46,7 @@ class Preset(ABC):
     squash: str | None = None
     epochs: dict[str, int] = dataclasses.field(default_factory=dict)
     seeds: int = 1
+    storage: ClassVar[torch.dtype | None] = None  # of kept weights; None keeps them as they are
 
     def scaled_run(self, budget: str, seed: int) -> Run:
         """The settings at a budget: the same schedules over fewer epochs.
@@ -53,14 +56,35 @@ class Preset(ABC):
         """
         if budget not in BUDGETS[1:]:
             raise ValueError(f"budget is {budget!r}; expected one of {', '.join(BUDGETS[1:])} to train")
-        epochs = self.epochs.get(budget, self.run.epochs)
-        factor = epochs / self.run.epochs
+        run = self.base_run(budget)
+        epochs = self.epochs.get(budget, run.epochs)
         schedules = {
-            name: stretch(getattr(self.run, name), factor)
+            name: stretch(getattr(run, name), epochs / run.epochs)
             for name in ("learning_rate", "beta", "temperature")
-            if getattr(self.run, name) is not None
+            if getattr(run, name) is not None
         }
-        return replace(self.run, epochs=epochs, seed=seed, **schedules)
+        return replace(run, epochs=epochs, seed=seed, **schedules)
+
+    def base_run(self, budget: str) -> Run:
+        """The settings at a budget before their schedules are stretched."""
+        return self.run
+
+    def under(self, reading: str) -> "Preset":
+        """The same run with the choices of the paper's text or of its released code.
+
+        Raises:
+            ValueError: reading is neither "paper" nor "released".
+        """
+        if reading not in READINGS:
+            raise ValueError(f"reading is {reading!r}; expected one of {', '.join(READINGS)}")
+        choices = READINGS[reading]
+        scores = None if self.run.temperature is None else choices["scores"]
+        run = replace(self.run, scores=scores, reduction=choices["reduction"])
+        return replace(self, run=run, squash=self.squash and choices["squash"])
+
+    def restored(self, settings: dict) -> "Preset":
+        """The preset that a record's settings describe, as far as its model depends on them."""
+        return replace(self, squash=settings["squash"])
 
     def describe(self, budget: str, seed: int) -> dict:
         """All settings of a run as plain values: the preset's own, and those of `Run`."""

@@ -15,12 +15,25 @@ import numpy as np
 import torch
 
 from . import __version__
+from .codec import Codec
 from .experiments import BUDGETS, PRESETS, Preset, find_preset
 from .files import load_checkpoint, replace_file, save_checkpoint
+from .molecules import Smiles
+from .smiles import own_molecules
 from .train import CHECKPOINT, fit, seed_everything
 from .vae import VAE
 
-__all__ = ["RUNS", "Record", "inventory", "obtain", "provenance", "read_record", "recorded", "train"]
+__all__ = [
+    "RUNS",
+    "Record",
+    "inventory",
+    "load_codec",
+    "obtain",
+    "provenance",
+    "read_record",
+    "recorded",
+    "train",
+]
 
 RUNS = Path(__file__).resolve().parents[1] / "data" / "runs"
 """The recorded runs, one folder a preset and seed."""
@@ -53,7 +66,7 @@ class Record:
 
     @property
     def preset(self) -> Preset:
-        return PRESETS[self.name]
+        return PRESETS[self.name].restored(self.settings)
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -74,9 +87,7 @@ class Record:
         Raises:
             FileNotFoundError: the record was kept without its weights.
         """
-        model = self.preset.model()
-        model.load_state_dict(load_checkpoint(self.folder / WEIGHTS)["model"])
-        return model.eval()
+        return _load_weights(self.preset, self.folder / WEIGHTS)
 
 
 def train(
@@ -88,6 +99,8 @@ def train(
     resume: bool = False,
     time_limit: float | None = None,
     progress: bool = True,
+    reading: str | None = None,
+    own: str | Path | None = None,
 ) -> Record | None:
     """Trains a preset, evaluates it and writes its record.
 
@@ -101,6 +114,8 @@ def train(
             it the folder's earlier run is removed.
         time_limit: Seconds of training after which to save and stop.
         progress: Whether to show a progress bar.
+        reading: "paper" or "released", in place of the preset's own.
+        own: A file of molecules that takes the place of a molecular preset's set (see `read_smiles`).
 
     Returns:
         The record, or None where the run was stopped before its end.
@@ -108,7 +123,11 @@ def train(
     Raises:
         ValueError: unknown preset or budget, or the folder holds another run to resume.
     """
-    preset = find_preset(name)
+    preset = find_preset(name) if reading is None else find_preset(name).under(reading)
+    if own is not None:
+        if not isinstance(preset, Smiles):
+            raise ValueError(f"data is {str(own)!r}; expected it with a molecular preset, not {name}")
+        preset = preset.on(own_molecules(own))
     run = preset.scaled_run(budget, seed)
     folder = Path(folder or Path("figures", "runs", name, f"seed{seed}"))
     data = preset.data(budget)
@@ -131,6 +150,8 @@ def train(
     )
     if not fitted.finished:
         return None
+    if preset.storage is not None:  # what is evaluated is what is kept
+        model.load_state_dict({k: v.to(preset.storage) for k, v in model.state_dict().items()})
     results, arrays = preset.evaluate(model.to("cpu").eval(), budget)
     for file in sorted((folder / "snapshots").glob("[0-9]*.npy")):
         arrays[f"snapshot_{file.stem}"] = np.load(file)
@@ -157,6 +178,51 @@ def read_record(folder: Path) -> Record:
         raise ValueError(f"{path} is no record of a run ({error})") from None
     find_preset(record.name)
     return record
+
+
+def load_codec(path: str | Path, precision: str = "bfloat16") -> Codec:
+    """Encoder and decoder of strings from a run's folder or its weights.
+
+    Args:
+        path: A folder that `train` wrote, or the checkpoint or weights in it.
+        precision: See `Codec`.
+
+    Raises:
+        FileNotFoundError: there is no such run, or it was kept without weights.
+        ValueError: it is damaged, or not a run on molecules.
+    """
+    path = Path(path)
+    folder = path.parent if path.suffix == ".pt" else path
+    found = next((folder / name for name in ("run.json", SETTINGS) if (folder / name).is_file()), None)
+    if found is None:
+        raise FileNotFoundError(
+            f"{folder} holds no {SETTINGS} or run.json; expected a folder that train wrote"
+        )
+    try:
+        content = json.loads(found.read_text())
+        settings = content["settings"] if found.name == "run.json" else content
+        preset = find_preset(settings["preset"]).restored(settings)
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{found} is no record of a run ({error})") from None
+    if not isinstance(preset, Smiles):
+        raise ValueError(f"{folder} holds a run of {settings['preset']}; expected a model of molecules")
+    if path == folder:
+        path = folder / (WEIGHTS if (folder / WEIGHTS).is_file() else CHECKPOINT)
+    return Codec(_load_weights(preset, path), preset.vocabulary, precision)
+
+
+def _load_weights(preset: Preset, path: Path) -> VAE:
+    """The preset's model with the weights of a file.
+
+    Raises:
+        FileNotFoundError, ValueError: it is missing, damaged, or of another size or vocabulary.
+    """
+    model = preset.model()
+    try:
+        model.load_state_dict(load_checkpoint(path)["model"])
+    except RuntimeError as error:
+        raise ValueError(f"{path} is of another model: {error}") from None
+    return model.eval()
 
 
 def recorded(name: str) -> list[Record]:
@@ -294,7 +360,10 @@ class _Snapshots:
 
 def _write(record: Record, model: VAE, arrays: dict) -> None:
     """Weights and arrays first: a folder with a run.json is complete."""
-    save_checkpoint(record.folder / WEIGHTS, {"model": model.state_dict()})
+    weights = model.state_dict()
+    if record.preset.storage is not None:
+        weights = {k: v.to(record.preset.storage) for k, v in weights.items()}
+    save_checkpoint(record.folder / WEIGHTS, {"model": weights})
     with replace_file(record.folder / "arrays.npz") as path, open(path, "wb") as file:
         np.savez_compressed(file, **arrays)
     content = {k: v for k, v in asdict(record).items() if k != "folder"}

@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import math
 import sys
+import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -58,17 +59,18 @@ class Molecules:
         tokens: (N, L) uint8, each string closed and filled up with the end token.
         vocabulary: What the tokens mean.
         source: Where they come from, to be named in every figure and table.
-        parts: Epochs that make one pass; a row of the log is an epoch, so long sets are cut into several.
+        epoch_size: Molecules of an epoch, which is a row of the log and the unit of schedules: a part of
+            a pass over a large set, several over a small one; None for one pass.
     """
 
     tokens: Tensor
     vocabulary: Vocabulary
     source: str
-    parts: int = 1
+    epoch_size: int | None = None
 
     def __str__(self) -> str:
-        whole = "" if self.parts == 1 else f", {self.parts} epochs a pass"
-        return f"{len(self)} molecules of {self.source}{whole}"
+        epoch = "" if self.epoch_size is None else f", {self.epoch_size} an epoch"
+        return f"{len(self)} molecules of {self.source}{epoch}"
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -85,23 +87,33 @@ class Molecules:
         """The first n molecules."""
         return replace(self, tokens=self.tokens[:n])
 
+    def halves(self, n: int) -> tuple["Molecules", "Molecules"]:
+        """All but n molecules chosen at random, and these n."""
+        order = torch.randperm(len(self), generator=torch.Generator().manual_seed(0))
+        return replace(self, tokens=self.tokens[order[n:]]), replace(self, tokens=self.tokens[order[:n]])
+
     def steps(self, batch_size: int) -> int:
-        return max(math.ceil(len(self) / batch_size) // self.parts, 1)
+        return math.ceil((self.epoch_size or len(self)) / batch_size)
 
     def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
         """Batches of neighbours in length, so that little or nothing is padded, in random order."""
-        a_pass, part = divmod(epoch, self.parts)
+        lengths, steps = self.lengths, self.steps(batch_size)
+        a_pass, batches = None, []
+        for step in range(epoch * steps, (epoch + 1) * steps):
+            before, place = divmod(step, math.ceil(len(self) / batch_size))
+            if before != a_pass:
+                a_pass, batches = before, self._shuffled(lengths, batch_size, seed, before)
+            yield self.batch(batches[place], lengths)
+
+    def _shuffled(self, lengths: Tensor, batch_size: int, seed: int, a_pass: int) -> list[Tensor]:
+        """Rows of all batches of a pass: random within a length, batches in random order."""
         generator = torch.Generator().manual_seed(1_000_003 * seed + a_pass)
         mixed = torch.randperm(len(self), generator=generator)
-        lengths = self.lengths
         batches = mixed[lengths[mixed].sort(stable=True).indices].split(batch_size)
-        order = torch.randperm(len(batches), generator=generator)
-        steps = self.steps(batch_size)
-        for i in order[part * steps : (part + 1) * steps]:
-            yield self.batch(batches[i], lengths)
+        return [batches[i] for i in torch.randperm(len(batches), generator=generator)]
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Batch]]:
-        """Batches for evaluation with the rows they hold, by length."""
+        """Batches by length with the rows they hold, every row once, for evaluation."""
         lengths = self.lengths
         for rows in lengths.sort(stable=True).indices.split(batch_size):
             yield rows, self.batch(rows, lengths)
@@ -263,9 +275,9 @@ def _kept_tokens(file: Path, vocabulary: Vocabulary, sha256: str) -> np.ndarray 
     if not file.is_file():
         return None
     try:
-        with np.load(file, allow_pickle=False) as kept:
+        with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as kept:
             flat, told = kept["tokens"], (str(kept["sha256"]), str(kept["source"]), str(kept["symbols"]))
-    except (OSError, ValueError, KeyError, EOFError, zlib.error):
+    except (OSError, ValueError, KeyError, EOFError, zlib.error, zipfile.BadZipFile):
         return None
     whole = told == (hashlib.sha256(flat).hexdigest(), sha256, vocabulary.symbols)
     return flat if whole else None

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from ddvae import data
+from ddvae import sources
 from ddvae.data import (
     BinaryImages,
     StringLaw,
     Vocabulary,
     binary_mnist,
+    deskew,
     six_bit_law,
     six_bit_sample,
 )
@@ -82,14 +83,14 @@ def test_deskewing_centres_and_uprights():
     rows, columns = torch.meshgrid(torch.arange(28.0), torch.arange(28.0), indexing="ij")
     bar = ((columns - (20 - 0.5 * rows)).abs() < 2) & (rows > 4) & (rows < 20)
     image = bar.float()[None]
-    upright = data.deskew(image)[0]
+    upright = deskew(image)[0]
     place = torch.arange(28.0)
     mass = upright.sum()
     x, y = (upright.sum(0) * place).sum() / mass, (upright.sum(1) * place).sum() / mass
     trend = (upright * (rows - y) * (columns - x)).sum() / (upright * (rows - y) ** 2).sum()
     assert x.item() == pytest.approx(13.5, abs=0.1) and y.item() == pytest.approx(13.5, abs=0.1)
     assert abs(trend.item()) < 0.02
-    assert (data.deskew(upright[None])[0] - upright).abs().mean() < 0.02
+    assert (deskew(upright[None])[0] - upright).abs().mean() < 0.02
 
 
 @needs_mnist
@@ -139,31 +140,31 @@ def test_a_damaged_download_is_removed(monkeypatch, tmp_path):
     path = tmp_path / "t10k-images-idx3-ubyte.gz"
     path.write_text("half a page")
     monkeypatch.delenv("DDVAE_DATA", raising=False)
-    monkeypatch.setattr(data, "_download_mnist", lambda name: tmp_path / name)
+    monkeypatch.setattr(sources, "_download", lambda address, name, folder: tmp_path / name)
     with pytest.raises(ValueError, match=r"is damaged .*; expected .*; the download was removed, run again"):
         binary_mnist("test")
     assert not path.exists()
 
 
 def test_half_a_download_is_no_reason_for_the_stand_in(monkeypatch, tmp_path):
-    def refuse(name):
+    def refuse(address, name, folder):
         raise ConnectionError(name)
 
     (tmp_path / "train-images-idx3-ubyte.gz").touch()
     monkeypatch.delenv("DDVAE_DATA", raising=False)
-    monkeypatch.setattr(data, "_download_mnist", refuse)
-    monkeypatch.setattr(data, "_mnist_cache", lambda: tmp_path)
+    monkeypatch.setattr(sources, "_download", refuse)
+    monkeypatch.setattr(sources, "cache", lambda collection: tmp_path)
     with pytest.raises(FileNotFoundError, match="MNIST's test files could not be downloaded"):
         binary_mnist("test")
 
 
 def test_without_a_network_the_stand_in_says_so(monkeypatch, tmp_path):
-    def refuse(name):
+    def refuse(address, name, folder):
         raise ConnectionError(name)
 
     monkeypatch.delenv("DDVAE_DATA", raising=False)
-    monkeypatch.setattr(data, "_download_mnist", refuse)
-    monkeypatch.setattr(data, "_mnist_cache", lambda: tmp_path)
+    monkeypatch.setattr(sources, "_download", refuse)
+    monkeypatch.setattr(sources, "cache", lambda collection: tmp_path)
     with pytest.warns(UserWarning, match=r"no network .*: small digits stand in for MNIST"):
         train, test = binary_mnist("train"), binary_mnist("test")
     assert "stand-in" in train.source and len(train) + len(test) == 1797
