@@ -90,21 +90,20 @@ void forward(int64_t batch, int64_t size, int64_t t, const T *gi, const int64_t 
     }
 }
 
-// Gradients of the pre-activations (B, 4H), in the order n, r, z, hn of `kept`, to `grads`; `carry`, the
+// Gradients of the pre-activations (B, 4H), in the order n, r, z, hn, written over `kept`; `carry`, the
 // part of the state's gradient that skips the product, becomes that of the step before. The gradient
 // of the new state is carry + product + output, the last two absent where null.
 template <typename T, typename G>
 void backward(int64_t batch, int64_t size, int64_t t, const T *product, const G *output,
-              const int64_t *lengths, const T *h, const T *kept, T *grads, float *carry) {
+              const int64_t *lengths, const T *h, T *kept, float *carry) {
 #pragma omp parallel for schedule(static)
     for (int64_t b = 0; b < batch; ++b) {
         float *dh = carry + b * size;
-        T *gb = grads + b * 4 * size;
-        const T *kb = kept + b * 4 * size;
+        T *kb = kept + b * 4 * size;
         const T *pb = product ? product + b * size : nullptr, *hb = h + b * size;
         const G *ob = output ? output + b * size : nullptr;
         if (lengths && lengths[b] <= t) {
-            std::memset(gb, 0, 4 * size * sizeof(T));  // its product is 0 in the step before, too
+            std::memset(kb, 0, 4 * size * sizeof(T));  // its product is 0 in the step before, too
             continue;
         }
 #pragma GCC ivdep
@@ -115,10 +114,10 @@ void backward(int64_t batch, int64_t size, int64_t t, const T *product, const G 
             float dn = d * (1.0f - z) * (1.0f - n * n);
             float dz = d * (load(hb[j]) - n) * z * (1.0f - z);
             dh[j] = d * z;
-            store(gb[j], dn);
-            store(gb[size + j], dn * hn * r * (1.0f - r));
-            store(gb[2 * size + j], dz);
-            store(gb[3 * size + j], dn * r);
+            store(kb[j], dn);
+            store(kb[size + j], dn * hn * r * (1.0f - r));
+            store(kb[2 * size + j], dz);
+            store(kb[3 * size + j], dn * r);
         }
     }
 }
@@ -157,8 +156,8 @@ void transpose(int64_t rows, int64_t columns, int64_t stride, const T *from, T *
     }
 #define BACKWARD(name, T, G)                                                                          \
     extern "C" void name(int64_t batch, int64_t size, int64_t t, const T *product, const G *output,   \
-                         const int64_t *lengths, const T *h, const T *kept, T *grads, float *carry) { \
-        backward<T, G>(batch, size, t, product, output, lengths, h, kept, grads, carry);              \
+                         const int64_t *lengths, const T *h, T *kept, float *carry) {             \
+        backward<T, G>(batch, size, t, product, output, lengths, h, kept, carry);                     \
     }
 #define TRANSPOSE(name, T)                                                                            \
     extern "C" void name(int64_t rows, int64_t columns, int64_t stride, const T *from, T *to) {       \

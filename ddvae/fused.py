@@ -184,19 +184,17 @@ def gru_backward(
     grad_output: Tensor | None,
     h: Tensor,
     kept: Tensor,
-    grads: Tensor,
     carry: Tensor,
     lengths: Tensor | None = None,
 ) -> None:
-    """Gradients of one step's pre-activations, written to `grads` and over `carry`.
+    """Gradients of one step's pre-activations, written over `kept` and `carry`.
 
     Args:
         t: The step.
         product: (B, H), gradient of the new state through the next step's product; None at the last.
         grad_output: (B, H), its gradient from outside; None for none.
         h: (B, H), the state before.
-        kept: (B, 4H) n, r, z, hn of `gru_forward`.
-        grads: (B, 4H), receives the gradients of their pre-activations.
+        kept: (B, 4H) n, r, z, hn of `gru_forward`; becomes the gradients of their pre-activations.
         carry: (B, H), the rest of the new state's gradient; becomes that of the state before.
         lengths: As in `gru_forward`.
     """
@@ -205,7 +203,7 @@ def gru_backward(
         other = name if grad_output is None else str(grad_output.dtype).removeprefix("torch.")
         batch, size = h.shape
         function = f"gru_backward_{name}_{other}"
-        _call(function, batch, size, t, product, grad_output, lengths, h, kept, grads, carry)
+        _call(function, batch, size, t, product, grad_output, lengths, h, kept, carry)
         return
     d = carry.clone()
     for part in (product, grad_output):
@@ -218,7 +216,7 @@ def gru_backward(
     if lengths is not None:
         alive = (lengths > t)[:, None]
         found, before = found * alive, torch.where(alive, before, carry)
-    grads.copy_(found)
+    kept.copy_(found)
     carry.copy_(before)
 
 

@@ -51,7 +51,7 @@ class GRU(nn.GRU):
         lengths: Tensor | None = None,
         tokens: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Runs all steps.
+        """Runs all steps; `last_states` runs them where only the end counts.
 
         Args:
             x: Inputs (L, B, E); or, with `tokens`, a table (V, E) of which each step takes a row.
@@ -66,7 +66,24 @@ class GRU(nn.GRU):
         Raises:
             ValueError: shapes disagree or a length is out of range.
         """
-        steps, batch = self._check(x, h0, lengths, tokens)
+        x, last = self._run(x, h0, lengths, tokens, keep_output=True)
+        if lengths is not None and x.device.type == "cpu":
+            ended = torch.arange(len(x))[:, None] >= lengths
+            x = x.masked_fill(ended[..., None], 0.0)
+        return x, last
+
+    def last_states(
+        self,
+        x: Tensor,
+        h0: Tensor | None = None,
+        lengths: Tensor | None = None,
+        tokens: Tensor | None = None,
+    ) -> Tensor:
+        """h_n alone, with less memory; arguments and errors as in `forward`."""
+        return self._run(x, h0, lengths, tokens, keep_output=False)[1]
+
+    def _run(self, x, h0, lengths, tokens, keep_output: bool) -> tuple[Tensor, Tensor]:
+        batch = self._check(x, h0, lengths, tokens)
         if h0 is None:
             h0 = x.new_zeros(self.num_layers, batch, self.hidden_size)
         if x.device.type != "cpu":
@@ -76,22 +93,19 @@ class GRU(nn.GRU):
         tokens = None if tokens is None else tokens.long().contiguous()
         last_states = []
         for i in range(self.num_layers):
-            dtype = h0.dtype if i == self.num_layers - 1 else product_dtype
+            dtype = h0.dtype if keep_output and i == self.num_layers - 1 else product_dtype
             weights = self._flat_weights[4 * i : 4 * i + 4]
             x, h_n = _Layer.apply(x, h0[i], *weights, tokens, lengths, product_dtype, dtype)
             tokens = None
             last_states.append(h_n)
-        if lengths is not None:
-            ended = torch.arange(steps)[:, None] >= lengths
-            x = x.masked_fill(ended[..., None], 0.0)
         return x, torch.stack(last_states)
 
     def stepper(self, table: Tensor, h0: Tensor) -> "Stepper":
         """For generation: one step at a time from states (N, B, H), inputs being rows of a table (V, E)."""
         return Stepper(self, table, h0)
 
-    def _check(self, x, h0, lengths, tokens) -> tuple[int, int]:
-        """L and B of inputs whose shapes agree."""
+    def _check(self, x, h0, lengths, tokens) -> int:
+        """B of inputs whose shapes agree."""
         ndim = 3 if tokens is None else 2
         if x.dim() != ndim or x.shape[-1] != self.input_size:
             wanted = f"(L, B, {self.input_size})" if tokens is None else f"(V, {self.input_size})"
@@ -105,7 +119,7 @@ class GRU(nn.GRU):
         if h0 is not None and h0.shape != wanted:
             raise ValueError(f"h0 has shape {tuple(h0.shape)}; expected {wanted}")
         if lengths is None:
-            return steps, batch
+            return batch
         if lengths.shape != (batch,) or lengths.is_floating_point():
             raise ValueError(
                 f"lengths are {lengths.dtype} of shape {tuple(lengths.shape)}; expected integers ({batch},)"
@@ -114,7 +128,7 @@ class GRU(nn.GRU):
             raise ValueError(
                 f"lengths go from {lengths.min()} to {lengths.max()}; expected values in [0, {steps}]"
             )
-        return steps, batch
+        return batch
 
     def _library(self, x, h0, lengths, tokens) -> tuple[Tensor, Tensor]:
         """The same by torch's own kernels (cuDNN)."""
@@ -167,62 +181,45 @@ SMALL = 2 << 20
 class _Layer(torch.autograd.Function):
     """One layer over all steps.
 
-    Kept for the backward pass, in the type of products: states (L + 1, B, H) from h0 on, and n, r, z, hn
-    (L, B, 4H).
+    For the backward pass it keeps, in the type of products, states (L + 1, B, H) from h0 on and n, r, z, hn
+    (L, B, 4H). The first backward pass turns the latter into their gradients; another one, which only
+    retain_graph asks for, computes them anew.
     """
 
     @staticmethod
     def forward(ctx, x, h0, w_ih, w_hh, b_ih, b_hh, tokens, lengths, product_dtype, dtype):
-        steps, batch = x.shape[:2] if tokens is None else tokens.shape
-        size = w_hh.shape[1]
         x = x.to(product_dtype)
-        gi = _product(x.flatten(0, -2), w_ih.t().to(product_dtype).contiguous())
-        states = fused.empty(steps + 1, batch, size, like=x)
-        states[0] = h0
         differentiable = any(ctx.needs_input_grad)
-        kept = fused.empty(steps if differentiable else 0, batch, 4 * size, like=x)
-        # float states: `states` itself, or beside it where that is bfloat16
-        exact = states
-        if product_dtype != h0.dtype:
-            exact = fused.empty(steps + 1 if dtype == h0.dtype else 1, batch, size, like=h0)
-            exact[0] = h0
-        bias = _bias(b_ih, b_hh)
-        w_t, gh = w_hh.t().to(product_dtype).contiguous(), x.new_empty(batch, 3 * size)
-        for t in range(steps):
-            torch.mm(states[t], w_t, out=gh)
-            many = len(exact) > 1
-            fused.gru_forward(
-                t,
-                gi if tokens is not None else gi[t * batch : (t + 1) * batch],
-                gh,
-                bias,
-                exact[t if many else 0],
-                exact[t + 1 if many else 0],
-                None if exact is states else states[t + 1],
-                kept[t] if differentiable else None,
-                None if tokens is None else tokens[t],
-                lengths,
-            )
+        saved = (x, h0, w_ih, w_hh, b_ih, b_hh, tokens, lengths)
+        output, last, states, kept = _steps(*saved, dtype, differentiable)
+        ctx.set_materialize_grads(False)
         if differentiable:
-            ctx.save_for_backward(x, w_ih, w_hh, tokens, lengths, states, kept)
-        output = (exact if dtype == exact.dtype and len(exact) > 1 else states)[1:]
-        return output, exact[-1].clone()
+            ctx.save_for_backward(*saved, states)
+            ctx.kept = kept
+        return output, last
 
     @staticmethod
     @once_differentiable
     def backward(ctx, grad_output, grad_last):
-        x, w_ih, w_hh, tokens, lengths, states, kept = ctx.saved_tensors
+        *inputs, states = ctx.saved_tensors
+        x, h0, w_ih, w_hh, _, _, tokens, lengths = inputs
+        kept, ctx.kept = ctx.kept, None
+        if kept is None:
+            *_, kept = _steps(*inputs, x.dtype, keep=True)
         steps, batch, size = len(kept), states.shape[1], w_hh.shape[1]
         w_hh = w_hh.to(kept.dtype)
-        carry, product = grad_last.clone(memory_format=torch.contiguous_format), None
-        buffer, grads = kept.new_empty(batch, size), fused.empty(*kept.shape, like=kept)
-        grad_output = grad_output.contiguous()
+        carry = torch.zeros_like(h0) if grad_last is None else grad_last
+        carry, product = carry.clone(memory_format=torch.contiguous_format), None
+        buffer = kept.new_empty(batch, size)
+        if grad_output is not None:
+            grad_output = grad_output.contiguous()
         for t in reversed(range(steps)):
             if t < steps - 1:
-                product = _product_of_step(grads[t + 1, :, size:], w_hh, buffer)
-            fused.gru_backward(t, product, grad_output[t], states[t], kept[t], grads[t], carry, lengths)
-        grad_h0 = carry + grads[0, :, size:] @ w_hh
-        grads = grads.view(steps * batch, 4 * size)
+                product = _product_of_step(kept[t + 1, :, size:], w_hh, buffer)
+            outside = None if grad_output is None else grad_output[t]
+            fused.gru_backward(t, product, outside, states[t], kept[t], carry, lengths)
+        grad_h0 = carry + kept[0, :, size:] @ w_hh
+        grads = kept.view(steps * batch, 4 * size)
         hidden = fused.transpose_with_ones(states[:-1].view(-1, size)) @ grads[:, size:]
         inputs = grads[:, : 3 * size]  # as n, r, z
         grad_x = None
@@ -240,6 +237,41 @@ class _Layer(torch.autograd.Function):
         grad_w_hh, grad_b_hh = hidden[:-1].t(), hidden[-1]
         weights = (g.to(w_ih.dtype) for g in (grad_w_ih, grad_w_hh, grad_b_ih, grad_b_hh))
         return grad_x, grad_h0, *weights, None, None, None, None
+
+
+def _steps(x, h0, w_ih, w_hh, b_ih, b_hh, tokens, lengths, dtype, keep: bool):
+    """All steps of a layer: output (L, B, H) in `dtype`, last state, states, and n, r, z, hn if kept."""
+    steps, batch = x.shape[:2] if tokens is None else tokens.shape
+    size = w_hh.shape[1]
+    gi = _product(x.flatten(0, -2), w_ih.t().to(x.dtype).contiguous())
+    states = fused.empty(steps + 1, batch, size, like=x)
+    states[0] = h0
+    kept = fused.empty(steps if keep else 0, batch, 4 * size, like=x)
+    # States in full precision: `states` itself, or beside it where that is rounded; all of them only
+    # if they are the output.
+    exact = states
+    if x.dtype != h0.dtype:
+        exact = fused.empty(steps + 1 if dtype == h0.dtype else 1, batch, size, like=h0)
+        exact[0] = h0
+    all_exact = len(exact) > 1
+    bias, w_t = _bias(b_ih, b_hh), w_hh.t().to(x.dtype).contiguous()
+    gh = x.new_empty(batch, 3 * size)
+    for t in range(steps):
+        torch.mm(states[t], w_t, out=gh)
+        fused.gru_forward(
+            t,
+            gi if tokens is not None else gi[t * batch : (t + 1) * batch],
+            gh,
+            bias,
+            exact[t if all_exact else 0],
+            exact[t + 1 if all_exact else 0],
+            None if exact is states else states[t + 1],
+            kept[t] if keep else None,
+            None if tokens is None else tokens[t],
+            lengths,
+        )
+    output = (exact if dtype == exact.dtype and all_exact else states)[1:]
+    return output, exact[-1].clone(), states, kept
 
 
 def _product(a: Tensor, b: Tensor) -> Tensor:

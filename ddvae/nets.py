@@ -98,7 +98,7 @@ class SequenceEncoder(nn.Module):
         """(B, L) tokens, True in the mask up to each sequence's end, to (B, num_layers * hidden_size)."""
         check_range(tokens, self.embedding.num_embeddings)
         lengths = None if mask is None else mask.sum(1)
-        _, hidden = self.gru(self.embedding.weight, None, lengths, tokens.T)
+        hidden = self.gru.last_states(self.embedding.weight, None, lengths, tokens.T)
         return hidden.transpose(0, 1).flatten(1)
 
     def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Distribution:

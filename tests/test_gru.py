@@ -102,6 +102,14 @@ def test_lengths():
     assert torch.allclose(output[:3, 1:2], alone, atol=1e-6)
 
 
+def test_last_states(path):
+    gru, _, x, h0, lengths = pair(SIZES[0])
+    wanted = gradients(lambda x, h: gru(x, h, lengths)[1:], gru, x, h0)
+    found = gradients(lambda x, h: (gru.last_states(x, h, lengths),), gru, x, h0)
+    for a, b in zip(found, wanted, strict=True):
+        assert torch.equal(a, b)
+
+
 def test_bfloat16_products_with_float32_states(path):
     gru, _, x, h0, lengths = pair((32, 64, 2, 20, 40))
     wanted = gradients(lambda x, h: gru(x, h, lengths), gru, x, h0)
