@@ -20,7 +20,7 @@ def main(words: list[str] | None = None) -> int:
         if "device" in arguments:
             _check_device(arguments.device)
         return arguments.command(arguments)
-    except (ValueError, OSError, Diverged) as error:
+    except (ValueError, OSError, MemoryError, Diverged) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 

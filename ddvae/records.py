@@ -1,5 +1,6 @@
 """Runs of presets with their provenance: trained, kept in a folder, read back."""
 
+import csv
 import json
 import os
 import platform
@@ -20,7 +21,7 @@ from .experiments import BUDGETS, PRESETS, Preset, find_preset
 from .files import load_checkpoint, replace_file, save_checkpoint
 from .molecules import Smiles
 from .smiles import own_molecules
-from .train import CHECKPOINT, fit, seed_everything
+from .train import CHECKPOINT, LOG, fit, seed_everything
 from .vae import VAE
 
 __all__ = [
@@ -73,6 +74,12 @@ class Record:
         """What the figures need, by name; snapshots of the training as snapshot_<epoch>."""
         with np.load(self.folder / "arrays.npz", allow_pickle=False) as file:
             return dict(file)
+
+    @cached_property
+    def log(self) -> list[dict[str, float]]:
+        """Rows of log.csv: means of an epoch, its settings, seconds so far; NaN where a cell is empty."""
+        with open(self.folder / LOG, newline="") as file:
+            return [{k: float(v or "nan") for k, v in row.items()} for row in csv.DictReader(file)]
 
     @property
     def label(self) -> str:
@@ -221,7 +228,8 @@ def _load_weights(preset: Preset, path: Path) -> VAE:
     try:
         model.load_state_dict(load_checkpoint(path)["model"])
     except RuntimeError as error:
-        raise ValueError(f"{path} is of another model: {error}") from None
+        first = str(error).split("\n")[1].strip()
+        raise ValueError(f"{path} is of another model: {first}") from None
     return model.eval()
 
 

@@ -20,9 +20,9 @@ from torch import Tensor, nn
 
 from .files import load_checkpoint, replace_file, save_checkpoint
 from .schedules import Constant, HoldAccuracy, Schedule
-from .vae import VAE, Batch, Terms, elbo, relaxed_elbo
+from .vae import VAE, Batch, Terms, decoder_likelihood, elbo, relaxed_elbo
 
-__all__ = ["Diverged", "Fitted", "Run", "autocast", "fit", "seed_everything"]
+__all__ = ["Diverged", "FineTuning", "Fitted", "Run", "autocast", "fit", "seed_everything"]
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.csv"
@@ -41,6 +41,19 @@ COLUMNS = (
 
 
 @dataclass(frozen=True)
+class FineTuning:
+    """A last phase of a run: the encoder rests, the decoder learns the codes' likelihood (Eq. 24).
+
+    Args:
+        epochs: Passes over the data, after those of the run.
+        learning_rate: Of Adam.
+    """
+
+    epochs: int
+    learning_rate: float
+
+
+@dataclass(frozen=True)
 class Run:
     """Settings of one training run; schedules are functions of the epoch.
 
@@ -54,6 +67,7 @@ class Run:
         reduction: "sum" | "mean" over positions; under "sum" beta is in nats per sequence.
         clip_value: Gradients are clamped to [-clip_value, clip_value], None for not at all.
         clip_norm: Largest norm of the whole gradient, None for any.
+        fine_tuning: A last phase for the decoder alone; None for none.
         precision: Of the GRUs' products, "float32" or "bfloat16"; the latter where the device has a unit
             for it, else float32 with a warning.
         seed: Of weights, data order and noise.
@@ -68,6 +82,7 @@ class Run:
     reduction: str = "sum"
     clip_value: float | None = None
     clip_norm: float | None = None
+    fine_tuning: FineTuning | None = None
     precision: str = "float32"
     seed: int = 0
 
@@ -93,8 +108,20 @@ class Run:
                 value = self.temperature(epoch)
                 raise ValueError(f"temperature is {value} at epoch {epoch}; expected a number in (0, 1)")
 
+    @property
+    def all_epochs(self) -> int:
+        """Epochs with those of fine-tuning."""
+        return self.epochs + (self.fine_tuning.epochs if self.fine_tuning else 0)
+
+    def rate(self, epoch: float) -> float:
+        """Adam's learning rate."""
+        fine_tuning = self.fine_tuning and epoch >= self.epochs
+        return float(self.fine_tuning.learning_rate if fine_tuning else self.learning_rate(epoch))
+
     def evaluate(self, model: VAE, batch: Batch, epoch: float, beta: float | None = None) -> Terms:
         """The objective's terms with the schedules at that epoch, or with another beta."""
+        if epoch >= self.epochs and self.fine_tuning:
+            return decoder_likelihood(model, batch, self.reduction)
         beta = self.beta(epoch) if beta is None else beta
         if self.temperature is None:
             return elbo(model, batch, beta, self.reduction)
@@ -157,6 +184,7 @@ def fit(
         Diverged: NaN or infinity; the last checkpoint, which is finite, stays.
         ValueError: the checkpoint belongs to other settings, or is damaged.
         OSError: a checkpoint cannot be written; the last one stays.
+        MemoryError: a batch does not fit; the last checkpoint stays.
     """
     steps = data.steps(run.batch_size)
     state = _State(model.to(device).train(), run, steps, autocast(device, run.precision))
@@ -164,13 +192,14 @@ def fit(
         state.open(Path(folder), resume)
     started, saved = time.monotonic() - state.seconds, time.monotonic()
     limit = math.inf if time_limit is None else time.monotonic() + time_limit
-    bar = _ProgressBar(steps * run.epochs, state, progress)
+    bar = _ProgressBar(steps * run.all_epochs, state, progress)
     with _interruptible() as interrupted, _without_denormals(), bar:
-        for epoch in range(len(state.log), run.epochs):
+        for epoch in range(len(state.log), run.all_epochs):
             done = state.step - epoch * steps
             batches = data.batches(epoch, run.batch_size, run.seed)
             for i, batch in enumerate(islice(batches, done, None), start=done):
-                state.advance(batch.to(device), epoch + i / steps)
+                with _named_memory(run.batch_size):
+                    state.advance(batch.to(device), epoch + i / steps)
                 state.seconds = time.monotonic() - started
                 bar.show(state, epoch + i / steps, batch)
                 if interrupted.is_set() or time.monotonic() > limit:
@@ -186,7 +215,7 @@ def fit(
             if interrupted.is_set() or time.monotonic() > limit:
                 break
     state.save()
-    return Fitted(state.step == steps * run.epochs, state.log, state.seconds)
+    return Fitted(state.step == steps * run.all_epochs, state.log, state.seconds)
 
 
 class _State:
@@ -203,7 +232,7 @@ class _State:
     def advance(self, batch: Batch, epoch: float) -> None:
         """One step of Adam."""
         for group in self.optimizer.param_groups:
-            group["lr"] = float(self.run.learning_rate(epoch))
+            group["lr"] = self.run.rate(epoch)
         try:
             with self.autocast:
                 terms = self.run.evaluate(self.model, batch, epoch, self.beta(epoch))
@@ -246,7 +275,7 @@ class _State:
         run, last = self.run, epoch - 1e-9
         temperature = None if run.temperature is None else run.temperature(last)
         means = (self.sums[:4] / self.sums[4]).tolist()
-        settings = plain([epoch, self.step, self.beta(last), temperature, run.learning_rate(last)])
+        settings = plain([epoch, self.step, self.beta(last), temperature, run.rate(last)])
         self.log.append(dict(zip(COLUMNS, [*settings, *means, round(self.seconds, 3)])))
         self.sums.zero_()
 
@@ -360,6 +389,20 @@ def _interruptible() -> Iterator[threading.Event]:
         yield event
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _named_memory(batch_size: int) -> Iterator[None]:
+    """Tells the batch size where memory runs out."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, RuntimeError) and "memory" not in text:
+            raise
+        raise MemoryError(
+            f"no memory for batch_size {batch_size} ({text}); expected a smaller one"
+        ) from error
 
 
 @contextmanager

@@ -16,6 +16,7 @@ __all__ = [
     "Terms",
     "UnitCube",
     "argmax_elbo",
+    "decoder_likelihood",
     "elbo",
     "relaxed_elbo",
 ]
@@ -156,6 +157,24 @@ def relaxed_elbo(
     pi = log_probs.exp() if scores == "prob" else log_probs
     rows = relaxed_argmax_log_prob(pi, batch_rows.tokens, temperature, batch_rows.mask)
     return _terms(model, batch, q, z, rows, _exact(log_probs, batch_rows), beta, reduction)
+
+
+def decoder_likelihood(model: VAE, batch: Batch, reduction: str = "sum") -> Terms:
+    """The decoder's token likelihood at draws of a resting encoder; its gradient reaches the decoder alone.
+
+    Args:
+        model, batch, reduction: See `elbo`.
+
+    Source: Eq. 24.
+    """
+    encoder = [(p, p.requires_grad) for p in model.encoder.parameters()]
+    for p, _ in encoder:
+        p.requires_grad_(False)
+    try:
+        return elbo(model, batch, 0.0, reduction)
+    finally:
+        for p, required in encoder:
+            p.requires_grad_(required)
 
 
 def argmax_elbo(model: VAE, batch: Batch, beta: float = 1.0) -> Terms:

@@ -1,6 +1,8 @@
 """Training: it learns, it stops, it resumes bit for bit, it loses nothing."""
 
 import csv
+import dataclasses
+import math
 import os
 import signal
 import subprocess
@@ -16,8 +18,9 @@ from ddvae import VAE, Batch, StandardNormal, UnitCube
 from ddvae.data import StringLaw, six_bit_law, six_bit_sample
 from ddvae.files import load_checkpoint, save_checkpoint
 from ddvae.nets import DenseDecoder, DenseEncoder, SequenceDecoder, SequenceEncoder
-from ddvae.schedules import Constant, Cosine, Linear, LogLinear
-from ddvae.train import Diverged, Run, fit, seed_everything
+from ddvae.schedules import Constant, Cosine, HoldAccuracy, Linear, LogLinear, stretch
+from ddvae.train import Diverged, FineTuning, Run, autocast, fit, seed_everything
+from ddvae.vae import decoder_likelihood
 
 
 def small_model(seed=1):
@@ -326,3 +329,87 @@ def test_wrong_settings():
         Run(1, 1e-3, reduction="max")
     with pytest.raises(ValueError, match=r"temperature is 1.5 at epoch 0; expected a number in \(0, 1\)"):
         Run(1, 1e-3, temperature=1.5)
+
+
+def test_an_accuracy_is_held(tmp_path):
+    """beta rises while accuracy is above its target, falls while it is below, and resumes with the run."""
+    tokens, probs = six_bit_law()
+    law = StringLaw(tokens, probs, codes=128, epoch_steps=60)
+    run = Run(
+        8,
+        Cosine(1e-2, 1, 12),
+        HoldAccuracy(0.6, start=0.01, gain=0.3),
+        0.1,
+        scores="log_prob",
+        reduction="mean",
+    )
+    model = small_model()
+    log = fit(model, law, run, tmp_path, progress=False).log
+    assert log[0]["beta"] >= 0.01 and log[-1]["beta"] > 0.02
+    assert abs(log[-1]["exact"] - 0.6) < 0.1
+    stopped = small_model()
+    fit(stopped, law, run, tmp_path / "b", progress=False, time_limit=0.5)
+    fit(stopped, law, run, tmp_path / "b", progress=False, resume=True)
+    assert same(model, stopped)
+
+
+def test_schedules_of_accuracy():
+    falling = HoldAccuracy(Linear(0.95, 0.7, 0, 10), start=0.1, gain=1.0)
+    assert falling.follow(0.2, 0.95, epoch=0) == pytest.approx(0.2)
+    assert falling.follow(0.2, 0.95, epoch=10) == pytest.approx(0.2 * math.exp(0.25))
+    assert falling.follow(0.1, 0.0, epoch=0) == 0.1
+    assert stretch(falling, 0.5).follow(0.2, 0.95, epoch=5) == pytest.approx(0.2 * math.exp(0.25))
+    with pytest.raises(ValueError, match="start is 0; expected a positive weight"):
+        HoldAccuracy(0.9, start=0)
+
+
+def test_bfloat16_where_there_is_no_unit_for_it(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    with pytest.warns(UserWarning, match="no bfloat16 matrix unit: products run in float32"):
+        assert not autocast("cpu", "bfloat16")._enabled
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    assert autocast("cpu", "bfloat16")._enabled and not autocast("cpu", "float32")._enabled
+
+
+def test_wrong_precision():
+    with pytest.raises(ValueError, match="precision is 'half'; expected 'float32' or 'bfloat16'"):
+        Run(1, 1e-3, precision="half")
+
+
+def test_out_of_memory_names_the_batch_size(monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(Run, "evaluate", refuse)
+    with pytest.raises(MemoryError, match=r"no memory for batch_size 128 .*expected a smaller one"):
+        fit(small_model(), DATA, RUN, progress=False)
+
+
+def test_fine_tuning_is_a_phase_for_the_decoder_alone(tmp_path):
+    tuned = dataclasses.replace(RUN, fine_tuning=FineTuning(epochs=2, learning_rate=1e-3))
+    before = small_model()
+    fit(before, DATA, RUN, progress=False)
+    after = small_model()
+    log = fit(after, DATA, tuned, progress=False).log
+    assert len(log) == 5 and log[-1]["learning_rate"] == 1e-3
+    assert all(torch.equal(p, q) for p, q in zip(before.encoder.parameters(), after.encoder.parameters()))
+    assert not torch.equal(before.decoder.scores.weight, after.decoder.scores.weight)
+    assert all(p.requires_grad for p in after.parameters())
+    batch = next(DATA.batches(9, 500, 0))
+    likelihood = [decoder_likelihood(m, batch).reconstruction.mean().item() for m in (before, after)]
+    assert likelihood[1] > likelihood[0]
+    stopped = small_model()
+    fit(stopped, DATA, tuned, tmp_path, progress=False, on_epoch=lambda _, epoch: epoch == 4 and interrupt())
+    fit(stopped, DATA, tuned, tmp_path, progress=False, resume=True)
+    assert same(after, stopped)
+
+
+def interrupt():
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_misspelt_setting_raises():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'finetuning'"):
+        Run(1, 1e-3, finetuning=FineTuning(1, 1e-3))
+    with pytest.raises(TypeError, match="unexpected keyword argument 'epoch'"):
+        FineTuning(epoch=1, learning_rate=1e-3)
