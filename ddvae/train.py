@@ -231,6 +231,8 @@ class _State:
 
     def advance(self, batch: Batch, epoch: float) -> None:
         """One step of Adam."""
+        if self.run.fine_tuning and self.step == self.run.epochs * self.settings["epoch_steps"]:
+            self.optimizer.state.clear()  # its averages are of the other objective
         for group in self.optimizer.param_groups:
             group["lr"] = self.run.rate(epoch)
         try:

@@ -335,18 +335,12 @@ def test_an_accuracy_is_held(tmp_path):
     """beta rises while accuracy is above its target, falls while it is below, and resumes with the run."""
     tokens, probs = six_bit_law()
     law = StringLaw(tokens, probs, codes=128, epoch_steps=60)
-    run = Run(
-        8,
-        Cosine(1e-2, 1, 12),
-        HoldAccuracy(0.6, start=0.01, gain=0.3),
-        0.1,
-        scores="log_prob",
-        reduction="mean",
-    )
+    held = HoldAccuracy(0.5, start=0.01, gain=0.3)
+    run = Run(10, Cosine(1e-2, 1, 15), held, LogLinear(0.3, 0.05, 0, 6), scores="log_prob")
     model = small_model()
     log = fit(model, law, run, tmp_path, progress=False).log
-    assert log[0]["beta"] >= 0.01 and log[-1]["beta"] > 0.02
-    assert abs(log[-1]["exact"] - 0.6) < 0.1
+    assert log[0]["beta"] == 0.01 and log[-1]["beta"] > 1
+    assert all(abs(row["exact"] - 0.5) < 0.05 for row in log[-4:])
     stopped = small_model()
     fit(stopped, law, run, tmp_path / "b", progress=False, time_limit=0.5)
     fit(stopped, law, run, tmp_path / "b", progress=False, resume=True)
@@ -396,7 +390,10 @@ def test_fine_tuning_is_a_phase_for_the_decoder_alone(tmp_path):
     assert not torch.equal(before.decoder.scores.weight, after.decoder.scores.weight)
     assert all(p.requires_grad for p in after.parameters())
     batch = next(DATA.batches(9, 500, 0))
-    likelihood = [decoder_likelihood(m, batch).reconstruction.mean().item() for m in (before, after)]
+    likelihood = []
+    for model in (before, after):
+        torch.manual_seed(1)  # the same codes
+        likelihood.append(decoder_likelihood(model, batch).reconstruction.mean().item())
     assert likelihood[1] > likelihood[0]
     stopped = small_model()
     fit(stopped, DATA, tuned, tmp_path, progress=False, on_epoch=lambda _, epoch: epoch == 4 and interrupt())
