@@ -259,6 +259,8 @@ class _State:
         self.sums += torch.cat([values, torch.ones(1)])
 
     def beta(self, epoch: float) -> float:
+        if self.run.fine_tuning and epoch >= self.run.epochs:
+            return 0.0
         return self.run.beta(epoch) if self.held is None else self.held
 
     def finite(self) -> bool:

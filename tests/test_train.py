@@ -385,7 +385,7 @@ def test_fine_tuning_is_a_phase_for_the_decoder_alone(tmp_path):
     fit(before, DATA, RUN, progress=False)
     after = small_model()
     log = fit(after, DATA, tuned, progress=False).log
-    assert len(log) == 5 and log[-1]["learning_rate"] == 1e-3
+    assert len(log) == 5 and log[-1]["learning_rate"] == 1e-3 and log[-1]["beta"] == 0
     assert all(torch.equal(p, q) for p, q in zip(before.encoder.parameters(), after.encoder.parameters()))
     assert not torch.equal(before.decoder.scores.weight, after.decoder.scores.weight)
     assert all(p.requires_grad for p in after.parameters())
@@ -393,7 +393,8 @@ def test_fine_tuning_is_a_phase_for_the_decoder_alone(tmp_path):
     likelihood = []
     for model in (before, after):
         torch.manual_seed(1)  # the same codes
-        likelihood.append(decoder_likelihood(model, batch).reconstruction.mean().item())
+        terms = decoder_likelihood(model, batch)
+        likelihood.append((batch.weights * terms.reconstruction).mean().item())
     assert likelihood[1] > likelihood[0]
     stopped = small_model()
     fit(stopped, DATA, tuned, tmp_path, progress=False, on_epoch=lambda _, epoch: epoch == 4 and interrupt())
