@@ -146,7 +146,64 @@ void transpose(int64_t rows, int64_t columns, int64_t stride, const T *from, T *
         }
 }
 
+// Natural logarithm of a positive normal number (Cephes' coefficients).
+inline float logarithm(float x) {
+    int32_t bits;
+    std::memcpy(&bits, &x, 4);
+    int32_t exponent = (bits - 0x3f3504f3) >> 23;  // so that the rest lies in [sqrt(1/2), sqrt(2))
+    bits -= exponent << 23;
+    std::memcpy(&x, &bits, 4);
+    x -= 1.0f;
+    float p = 7.0376836292e-2f;
+    p = p * x - 1.1514610310e-1f;
+    p = p * x + 1.1676998740e-1f;
+    p = p * x - 1.2420140846e-1f;
+    p = p * x + 1.4249322787e-1f;
+    p = p * x - 1.6668057665e-1f;
+    p = p * x + 2.0000714765e-1f;
+    p = p * x - 2.4999993993e-1f;
+    p = p * x + 3.3333331174e-1f;
+    return x + (-0.5f * x * x + x * x * x * p) + exponent * 0.693147181f;
+}
+
+// Uniform in (0, 1), 24 bits, from a counter and a key: a hash, so that every draw is its own.
+inline float uniform(uint32_t counter, uint32_t key0, uint32_t key1) {
+    uint32_t x = counter + key0;
+    x ^= x >> 17;
+    x *= 0xed5ad4bbu;
+    x ^= x >> 11;
+    x += key1;
+    x *= 0xac4c1b51u;
+    x ^= x >> 15;
+    x *= 0x31848babu;
+    x ^= x >> 14;
+    return float(int32_t(x >> 8)) * 5.9604644775390625e-8f + 2.98023223876953125e-8f;
+}
+
+// Draws of the kernel (1 - |z|^p)^k: z = (2 U_0 - 1) prod U_i^(1 / (1 + i p)), i up to k.
+void power_draws(int64_t n, int64_t factors, const float *exponents, const uint32_t *keys, float *out) {
+    constexpr int64_t block = 1024;
+#pragma omp parallel for schedule(static)
+    for (int64_t start = 0; start < n; start += block) {
+        int64_t size = n - start < block ? n - start : block;
+        float logs[block];
+        for (int64_t j = 0; j < size; ++j) logs[j] = 0.0f;
+        for (int64_t i = 1; i <= factors; ++i)
+            for (int64_t j = 0; j < size; ++j)
+                logs[j] += exponents[i] * logarithm(uniform(uint32_t(start + j), keys[2 * i], keys[2 * i + 1]));
+        for (int64_t j = 0; j < size; ++j) {
+            float z = 2.0f * uniform(uint32_t(start + j), keys[0], keys[1]) - 1.0f;
+            out[start + j] = factors ? z * exponential(logs[j]) : z;
+        }
+    }
+}
+
 }  // namespace
+
+extern "C" void kernel_draws(int64_t n, int64_t factors, const float *exponents, const uint32_t *keys,
+                             float *out) {
+    power_draws(n, factors, exponents, keys, out);
+}
 
 #define FORWARD(name, T)                                                                              \
     extern "C" void name(int64_t batch, int64_t size, int64_t t, const T *gi, const int64_t *rows,    \

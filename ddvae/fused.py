@@ -1,4 +1,4 @@
-"""Memory-bound parts of a training step in one pass: compiled where a C++ compiler is at hand, else torch.
+"""Parts of a training step that are no products, in one pass: compiled where there is a compiler, else torch.
 
 The first use on a machine compiles fused.cpp (a few seconds) into the user's cache. Without a
 compiler, and for float64, the same arithmetic runs in torch, slower and with the same results.
@@ -23,7 +23,15 @@ from torch import Tensor
 
 from .files import replace_file
 
-__all__ = ["compiled", "empty", "gru_backward", "gru_forward", "release", "transpose_with_ones"]
+__all__ = [
+    "compiled",
+    "empty",
+    "gru_backward",
+    "gru_forward",
+    "power_draws",
+    "release",
+    "transpose_with_ones",
+]
 
 SOURCE = Path(__file__).with_name("fused.cpp")
 FLAGS = ("-O3", "-fPIC", "-shared", "-std=c++17", "-fno-math-errno", "-fno-trapping-math")
@@ -231,3 +239,47 @@ def transpose_with_ones(x: Tensor) -> Tensor:
     else:
         out[:-1] = x.t()
     return out
+
+
+def power_draws(shape: tuple[int, ...], p: float, k: int) -> Tensor:
+    r"""Float32 draws of the kernel :math:`(1 - |z|^p)^k` on the CPU, seeded by torch's generator.
+
+    Random numbers are hashes of a counter, so that vector units and threads share the work and the
+    result depends on the seed alone.
+
+    Args:
+        shape: Of the result, less than 2^32 numbers.
+        p, k: Of the kernel; k whole.
+    """
+    seed = int(torch.randint(2**62, ()))
+    keys = [_split_mix(seed + i) for i in range(k + 1)]
+    exponents = torch.tensor([0.0] + [1 / (1 + i * p) for i in range(1, k + 1)])
+    n = math.prod(shape)
+    if compiled() is not None:
+        out = torch.empty(shape)
+        halves = np.array([(key & 0xFFFFFFFF, key >> 32) for key in keys], dtype=np.uint32)
+        _call("kernel_draws", n, k, exponents, torch.from_numpy(halves.view(np.int32)), out)
+        return out
+    counter = torch.arange(n)
+    logs = torch.zeros(n)
+    for i in range(1, k + 1):
+        logs += exponents[i] * _uniform(counter, keys[i]).log()
+    return ((2 * _uniform(counter, keys[0]) - 1) * logs.exp()).view(shape)
+
+
+def _uniform(counter: Tensor, key: int) -> Tensor:
+    """Uniform numbers in (0, 1) from counters and a key of 64 bits."""
+    x = (counter + (key & 0xFFFFFFFF)) & 0xFFFFFFFF
+    x = ((x ^ (x >> 17)) * 0xED5AD4BB) & 0xFFFFFFFF
+    x = ((((x ^ (x >> 11)) + (key >> 32)) & 0xFFFFFFFF) * 0xAC4C1B51) & 0xFFFFFFFF
+    x = ((x ^ (x >> 15)) * 0x31848BAB) & 0xFFFFFFFF
+    return ((x ^ (x >> 14)) >> 8).float() * 2.0**-24 + 2.0**-25
+
+
+def _split_mix(x: int) -> int:
+    """64 well-mixed bits (SplitMix64, Steele et al., 2014)."""
+    mask = (1 << 64) - 1
+    x = (x * 0x9E3779B97F4A7C15 + 0x9E3779B97F4A7C15) & mask
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & mask
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & mask
+    return x ^ (x >> 31)

@@ -13,6 +13,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from . import fused
+
 __all__ = ["KERNELS", "CosineKernel", "Kernel", "PowerKernel", "get_kernel"]
 
 
@@ -127,8 +129,10 @@ class PowerKernel(Kernel):
         # Beta(a, m) is the product of U_i^(1/(a+i)) over i < m (Beta(a, b) Beta(a+b, c) =
         # Beta(a, b+c)), so with |z|^p ~ Beta(1/p, k+1) each factor of |z| is U_i^(1/(1+ip)); the
         # first one, a plain U, takes the sign along.
-        z = torch.rand(shape, dtype=dtype, device=device).mul_(2).sub_(1)
         whole = int(self.k)
+        if self.k == whole and _fast(shape, dtype, device):
+            return fused.power_draws(tuple(shape), self.p, whole)
+        z = torch.rand(shape, dtype=dtype, device=device).mul_(2).sub_(1)
         for i in range(1, whole + 1):
             z *= torch.rand(shape, dtype=dtype, device=device).pow_(1 / (1 + i * self.p))
         if self.k > whole:
@@ -162,7 +166,15 @@ class CosineKernel(Kernel):
         return 2 / math.pi * torch.asin(2 * u - 1)
 
     def sample(self, shape: tuple[int, ...] = (), dtype=None, device=None) -> Tensor:
+        if _fast(shape, dtype, device):
+            return fused.power_draws(tuple(shape), 1, 0).asin_().mul_(2 / math.pi)
         return self.icdf(torch.rand(shape, dtype=dtype, device=device))
+
+
+def _fast(shape, dtype, device) -> bool:
+    """Whether draws of that type and place have a way of their own in `fused`."""
+    on_cpu = device is None or torch.device(device).type == "cpu"
+    return on_cpu and (dtype or torch.get_default_dtype()) == torch.float32 and math.prod(shape) < 2**32
 
 
 KERNELS: dict[str, Kernel] = {

@@ -112,3 +112,24 @@ def test_a_compiler_that_fails_leaves_no_file(tmp_path):
     compiler.chmod(0o755)
     assert run(CXX=str(compiler), XDG_CACHE_HOME=str(tmp_path)).startswith("True ['no compiled GRU step")
     assert not any((tmp_path / "ddvae").iterdir())
+
+
+def test_draws_are_the_same_with_and_without_a_compiler(monkeypatch):
+    torch.manual_seed(0)
+    found = fused.power_draws((3, 500), p=2, k=3)
+    monkeypatch.setattr(fused, "compiled", lambda: None)
+    torch.manual_seed(0)
+    assert torch.allclose(fused.power_draws((3, 500), p=2, k=3), found, atol=1e-6)
+
+
+def test_random_numbers_are_independent():
+    """Chi-squared of neighbours and of two keys in 64 x 64 squares below 4,095 + 6 deviations: 1e-8 each."""
+    n = 1 << 20
+    counter = torch.arange(n)
+    u, v = (fused._uniform(counter, fused._split_mix(key)) for key in (7, 8))
+    assert 0 < u.min() and u.max() < 1
+    for a, b in ((u[:-1], u[1:]), (u, v), (u[:-64], u[64:])):
+        index = (a * 64).long() * 64 + (b * 64).long()
+        counts = index.bincount(minlength=4096).double()
+        expected = len(a) / 4096
+        assert ((counts - expected) ** 2 / expected).sum() < 4095 + 6 * (2 * 4095) ** 0.5
