@@ -84,8 +84,10 @@ class GRU(nn.GRU):
 
     def _run(self, x, h0, lengths, tokens, keep_output: bool) -> tuple[Tensor, Tensor]:
         batch = self._check(x, h0, lengths, tokens)
+        state_dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
         if h0 is None:
             h0 = x.new_zeros(self.num_layers, batch, self.hidden_size)
+        h0 = h0.to(state_dtype)
         if x.device.type != "cpu":
             return self._library(x, h0, lengths, tokens)
         product_dtype = _product_dtype(x)
@@ -254,7 +256,7 @@ def _steps(x, h0, w_ih, w_hh, b_ih, b_hh, tokens, lengths, dtype, keep: bool):
         exact = fused.empty(steps + 1 if dtype == h0.dtype else 1, batch, size, like=h0)
         exact[0] = h0
     all_exact = len(exact) > 1
-    bias, w_t = _bias(b_ih, b_hh), w_hh.t().to(x.dtype).contiguous()
+    bias, w_t = _bias(b_ih, b_hh).to(h0.dtype), w_hh.t().to(x.dtype).contiguous()
     gh = x.new_empty(batch, 3 * size)
     for t in range(steps):
         torch.mm(states[t], w_t, out=gh)

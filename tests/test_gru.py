@@ -123,6 +123,14 @@ def test_bfloat16_products_with_float32_states(path):
     assert not torch.equal(rounded, found[1])  # the state is not rounded
 
 
+def test_states_stay_float32_whatever_comes_in(path):
+    gru, _, x, h0, _ = pair((32, 64, 2, 5, 8))
+    with torch.autocast("cpu", torch.bfloat16):
+        wanted = gru(x.bfloat16().float(), h0.bfloat16().float())
+        found = gru(x.bfloat16(), h0.bfloat16())
+    assert all(torch.equal(a, b) and a.dtype == torch.float32 for a, b in zip(found, wanted))
+
+
 def test_compiled_and_torch_agree(monkeypatch):
     if fused.compiled() is None:
         pytest.skip("no C++ compiler")
