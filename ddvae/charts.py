@@ -75,19 +75,19 @@ def cost_lines(rows: list[dict]):
 
 
 def precision_lines(rows: list[dict]):
-    """Loss of the same training with either precision, and their distance in percent."""
-    fig = figure(1, 2, titles=["loss", "bfloat16 against float32 (%)"], width=960, height=380)
+    """Loss of one training with either precision, and distances from the first in percent."""
+    fig = figure(1, 2, titles=["loss", "distance from float32 (%)"], width=960, height=380)
     x = [row["step"] for row in rows]
-    styles = {"float32": {"color": COLOURS[7], "width": 5}, "bfloat16": {"color": COLOURS[0], "width": 2}}
-    for name, line in styles.items():
-        fig.add_scatter(x=x, y=[row[name] for row in rows], name=name, line=line, row=1, col=1)
-    gap = [100 * (row["bfloat16"] / row["float32"] - 1) for row in rows]
-    fig.add_scatter(x=x, y=gap, showlegend=False, line_color=COLOURS[0], row=1, col=2)
-    for edge in (-1, 1):
-        fig.add_hline(y=edge, line={"color": COLOURS[7], "dash": "dash"}, row=1, col=2)
+    names = [name for name in rows[0] if name not in ("model", "step")]
+    lines = [{"color": COLOURS[7], "width": 6}, {"color": COLOURS[0]}, {"color": COLOURS[1], "dash": "dot"}]
+    for name, line in zip(names, lines):
+        y = [row[name] for row in rows]
+        fig.add_scatter(x=x, y=y, name=name, line=line, row=1, col=1)
+        gap = [100 * (value / row[names[0]] - 1) for value, row in zip(y, rows)]
+        fig.add_scatter(x=x, y=gap, showlegend=False, line=line, row=1, col=2)
     fig.update_xaxes(title="step")
-    fig.update_yaxes(title="relaxed objective, negative", type="log", row=1, col=1)
-    fig.update_layout(legend={"x": 0.3, "y": 0.98})
+    fig.update_yaxes(title="negative objective", type="log", dtick="D2", row=1, col=1)
+    fig.update_layout(legend={"x": 0.44, "y": 0.98, "xanchor": "right"})
     return fig
 
 

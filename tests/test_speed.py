@@ -84,10 +84,12 @@ def test_verdicts():
 
 
 def test_precisions_stay_together():
-    """What chapter 8 shows for 2,000 steps: within one percent."""
+    """What chapter 8 shows: over 2,000 steps the mean loss within one percent."""
     rows = speed.measured("precision", "recorded")
     assert rows[-1]["step"] == 2_000
-    assert all(abs(row["bfloat16"] / row["float32"] - 1) < 0.01 for row in rows)
+    loss = {name: sum(row[name] for row in rows) for name in ("float32", "bfloat16")}
+    assert abs(loss["bfloat16"] / loss["float32"] - 1) < 0.01
+    assert all(abs(row["bfloat16"] / row["float32"] - 1) < 0.03 for row in rows)
 
 
 def test_charts_hold_the_numbers():
@@ -100,4 +102,4 @@ def test_charts_hold_the_numbers():
     assert list(fig.data[0].y) == [10.0, 40.0]
     assert len(charts.cost_lines(speed.measured("costs", "recorded")).data) == 6
     assert len(charts.roofline_chart(speed.measured("roofline", "recorded")).data) == 2
-    assert len(charts.precision_lines(speed.measured("precision", "smoke")).data) == 3
+    assert len(charts.precision_lines(speed.measured("precision", "smoke")).data) == 6
