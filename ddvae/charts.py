@@ -21,7 +21,7 @@ def ladder_bars(rows: list[dict]):
         cliponaxis=False,
     )
     fig.update_yaxes(autorange="reversed", ticks="")
-    fig.update_xaxes(title="sequences a second, forward and backward", range=[0, 1.25 * max(rates)])
+    fig.update_xaxes(title="sequences a second, forward and backward", range=[0, 1.4 * max(rates)])
     return fig
 
 
@@ -62,7 +62,9 @@ def cost_lines(rows: list[dict]):
         place = {"row": 1, "col": column}
         slope = y[-1] / x[-1]
         line = {"color": COLOURS[7], "dash": "dash"}
-        fig.add_scatter(x=[0, x[-1]], y=[0, slope * x[-1]], line=line, name="proportional", **place)
+        fig.add_scatter(
+            x=[0, x[-1]], y=[0, slope * x[-1]], mode="lines", line=line, name="proportional", **place
+        )
         fig.add_scatter(
             x=x, y=y, mode="markers", marker={"color": COLOURS[0], "size": 9}, name="measured", **place
         )
@@ -98,16 +100,16 @@ def progress_lines(ours: dict[str, list[dict]], released: dict[str, list[dict]])
         ours, released: Rows with minutes and exact, by name.
     """
     fig = figure(height=440)
-    for i, (name, rows) in enumerate(ours.items()):
-        minutes, exact = ([row[key] for row in rows] for key in ("minutes", "exact"))
-        fig.add_scatter(
-            x=minutes, y=[100 * e for e in exact], name=f"{name}, this engine", line_color=COLOURS[i]
-        )
-    for i, (name, rows) in enumerate(released.items()):
-        minutes, exact = ([row[key] for row in rows] for key in ("minutes", "exact"))
-        line = {"color": COLOURS[i], "dash": "dash", "width": 4}
-        fig.add_scatter(x=minutes, y=[100 * e for e in exact], name=f"{name}, released way", line=line)
+    lines = [(name, "this engine", rows) for name, rows in ours.items()]
+    lines += [(name, "released way", rows) for name, rows in released.items()]
+    for i, (name, way, rows) in enumerate(lines):
+        line = {"color": COLOURS[i % len(ours)]}
+        if way == "released way":
+            line |= {"dash": "dash", "width": 5}
+        x, y = [row["minutes"] for row in rows], [100 * row["exact"] for row in rows]
+        mode = "lines" if way == "released way" else "lines+markers"
+        fig.add_scatter(x=x, y=y, name=f"{name}, {way}", mode=mode, line=line)
     fig.update_xaxes(title="minutes of training")
     fig.update_yaxes(title="sequence-wise accuracy (%)", range=[-2, 100])
-    fig.update_layout(legend={"x": 0.98, "y": 0.05, "xanchor": "right", "yanchor": "bottom"})
+    fig.update_layout(legend={"x": 0.02, "y": 0.98})
     return fig

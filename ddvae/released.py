@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.rnn import PackedSequence, pack_sequence
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence
 
 from .gru import GRU
 from .kernels import Kernel
@@ -70,17 +70,17 @@ class Released(nn.Module):
         return exact
 
     @torch.no_grad()
-    def decode(self, codes: Tensor, batch_size: int = 512) -> list[str]:
-        """Greedy strings of tokens: all sequences of a batch go on until the last has ended."""
+    def decode(self, codes: Tensor, batch_size: int = 512, steps: int = 100) -> list[str]:
+        """Greedy strings: every sequence goes through all the steps, each a packed batch of length one."""
         decoder, strings = self.ours.decoder, []
         for z in codes.split(batch_size):
             hidden = decoder._initial_state(z)
             token = torch.full((len(z),), decoder.start)
-            rows, ended = [], torch.zeros(len(z), dtype=torch.bool)
-            while not ended.all() and len(rows) < decoder.length:
-                output, hidden = self.gru[1](decoder.embedding(token)[None], hidden)
-                token = decoder.scores(output[0]).argmax(-1)
-                ended = ended | (token == decoder.end)
+            rows = []
+            for _ in range(steps):
+                packed = pack_padded_sequence(decoder.embedding(token)[None], [1] * len(z))
+                output, hidden = self.gru[1](packed, hidden)
+                token = decoder.scores(output.data).log_softmax(-1).argmax(-1)
                 rows.append(token)
             for row in torch.stack(rows, dim=1).tolist():
                 strings.append(
