@@ -22,7 +22,7 @@ endif
 
 help:
 	@echo "make install     everything into the active environment or .venv"
-	@echo "make reproduce   all tables and figures into $(OUT)/ (BUDGET=recorded|smoke|laptop|full, now $(BUDGET))"
+	@echo "make reproduce   all tables and figures into $(OUT)/ (BUDGET=recorded|smoke|laptop|hours|full, now $(BUDGET))"
 	@echo "make test        the whole test suite"
 	@echo "make lab         JupyterLab on notebooks/"
 	@echo "make notebooks   execute the committed notebooks in place, at budget recorded"

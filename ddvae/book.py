@@ -26,7 +26,7 @@ class Chapter:
 
     Args:
         name: Of the notebook, such as "01_kl_tables".
-        budget: "recorded", "smoke", "laptop" or "full".
+        budget: "recorded", "smoke", "laptop", "hours" or "full".
         out: Folder that receives figures and tables; "" shows them only.
         seed, device: Of the run, for its provenance.
 

@@ -113,7 +113,7 @@ def train(
 
     Args:
         name: One of `PRESETS`.
-        budget: "smoke", "laptop" or "full".
+        budget: "smoke", "laptop", "hours" or "full".
         seed: Of everything random.
         folder: Where the record goes, by default figures/runs/<name>/seed<seed>.
         device: For training; evaluation runs on the CPU.

@@ -130,14 +130,14 @@ def test_obtain(tmp_path):
     trained = obtain("bricks-vae-gaussian", "smoke", str(tmp_path), seeds=(1, 2))
     assert [r.seed for r in trained] == [1, 2] and all(isinstance(r, Record) for r in trained)
     assert obtain("bricks-vae-gaussian", "smoke", str(tmp_path), seeds=(1, 2)) == trained
-    with pytest.raises(ValueError, match="budget is 'huge'; expected one of recorded, smoke, laptop, full"):
+    with pytest.raises(ValueError, match="budget is 'huge'; expected one of recorded, smoke, laptop, hours, full"):
         obtain("bricks-vae-gaussian", "huge")
 
 
 def test_wrong_names(tmp_path):
     with pytest.raises(ValueError, match="preset is 'bricks'; expected one of bricks-ddvae-uniform, "):
         find_preset("bricks")
-    with pytest.raises(ValueError, match="budget is 'recorded'; expected one of smoke, laptop, full"):
+    with pytest.raises(ValueError, match="budget is 'recorded'; expected one of smoke, laptop, hours, full"):
         train("bricks-ddvae-uniform", "recorded", folder=tmp_path)
     with pytest.raises(FileNotFoundError, match=r"run.json is missing; expected a finished run"):
         read_record(tmp_path)
