@@ -81,7 +81,7 @@ def precision_lines(rows: list[dict]):
     fig = figure(1, 2, titles=["loss", "distance from float32 (%)"], width=960, height=380)
     x = [row["step"] for row in rows]
     names = [name for name in rows[0] if name not in ("model", "step")]
-    lines = [{"color": COLOURS[7], "width": 6}, {"color": COLOURS[0]}, {"color": COLOURS[1], "dash": "dot"}]
+    lines = [{"color": COLOURS[7], "width": 6}, {"color": COLOURS[0]}]
     for name, line in zip(names, lines):
         y = [row[name] for row in rows]
         fig.add_scatter(x=x, y=y, name=name, line=line, row=1, col=1)
@@ -105,11 +105,11 @@ def progress_lines(ours: dict[str, list[dict]], released: dict[str, list[dict]])
     for i, (name, way, rows) in enumerate(lines):
         line = {"color": COLOURS[i % len(ours)]}
         if way == "released way":
-            line |= {"dash": "dash", "width": 5}
+            line |= {"dash": "dot", "width": 3}
         x, y = [row["minutes"] for row in rows], [100 * row["exact"] for row in rows]
         mode = "lines" if way == "released way" else "lines+markers"
         fig.add_scatter(x=x, y=y, name=f"{name}, {way}", mode=mode, line=line)
-    fig.update_xaxes(title="minutes of training")
+    fig.update_xaxes(title="minutes of training", rangemode="tozero")
     fig.update_yaxes(title="sequence-wise accuracy (%)", range=[-2, 100])
     fig.update_layout(legend={"x": 0.02, "y": 0.98})
     return fig

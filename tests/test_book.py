@@ -155,5 +155,7 @@ def test_summary_says_in_one_line_that_images_lack(tmp_path, monkeypatch):
 
 
 def test_unknown_budget():
-    with pytest.raises(ValueError, match="budget is 'tiny'; expected one of recorded, smoke, laptop, hours, full"):
+    with pytest.raises(
+        ValueError, match="budget is 'tiny'; expected one of recorded, smoke, laptop, hours, full"
+    ):
         Chapter("01_one", "tiny")

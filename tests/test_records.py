@@ -130,7 +130,9 @@ def test_obtain(tmp_path):
     trained = obtain("bricks-vae-gaussian", "smoke", str(tmp_path), seeds=(1, 2))
     assert [r.seed for r in trained] == [1, 2] and all(isinstance(r, Record) for r in trained)
     assert obtain("bricks-vae-gaussian", "smoke", str(tmp_path), seeds=(1, 2)) == trained
-    with pytest.raises(ValueError, match="budget is 'huge'; expected one of recorded, smoke, laptop, hours, full"):
+    with pytest.raises(
+        ValueError, match="budget is 'huge'; expected one of recorded, smoke, laptop, hours, full"
+    ):
         obtain("bricks-vae-gaussian", "huge")
 
 

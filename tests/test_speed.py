@@ -102,4 +102,4 @@ def test_charts_hold_the_numbers():
     assert list(fig.data[0].y) == [10.0, 40.0]
     assert len(charts.cost_lines(speed.measured("costs", "recorded")).data) == 6
     assert len(charts.roofline_chart(speed.measured("roofline", "recorded")).data) == 2
-    assert len(charts.precision_lines(speed.measured("precision", "smoke")).data) == 6
+    assert len(charts.precision_lines(speed.measured("precision", "smoke")).data) == 4
