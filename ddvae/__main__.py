@@ -61,6 +61,20 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--data", metavar="FILE.smi", help="your own molecules, in place of the preset's")
     one.set_defaults(command=_train)
 
+    _add_translation(commands)
+
+    here = commands.add_parser("notebooks", help="execute the committed notebooks in place")
+    here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
+    here.set_defaults(command=_notebooks)
+
+    commands.add_parser("presets", help="list the presets and their recorded runs").set_defaults(
+        command=_presets
+    )
+    return parser
+
+
+def _add_translation(commands) -> None:
+    """The commands that use a trained model of molecules."""
     draw = commands.add_parser("sample", help="print molecules decoded from draws of the prior")
     draw.add_argument("run", metavar="RUN", help="a folder that `train` wrote, or the checkpoint in it")
     draw.add_argument("-n", type=int, default=30_000, help="default: %(default)s")
@@ -76,15 +90,6 @@ def _parser() -> argparse.ArgumentParser:
     back.add_argument("run", metavar="RUN")
     back.add_argument("file", nargs="?", default="-", help="lines of numbers; default: standard input")
     back.set_defaults(command=_decode)
-
-    here = commands.add_parser("notebooks", help="execute the committed notebooks in place")
-    here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
-    here.set_defaults(command=_notebooks)
-
-    commands.add_parser("presets", help="list the presets and their recorded runs").set_defaults(
-        command=_presets
-    )
-    return parser
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:
