@@ -174,7 +174,7 @@ _PUBLISHED = {
         learning_rate=Step(5e-4, factor=0.5, every=20, times=1),
         clip_value=10.0,
         seeds=3,
-        short=(4, 40, (0.0015, 0.0005), 0.9),
+        short=(4, 24, (0.0015, 0.0005), 0.9),
     ),
     "ZINC": _Published(
         section="4.4",
@@ -186,7 +186,7 @@ _PUBLISHED = {
         learning_rate=Step(5e-4, factor=0.5, every=50),
         clip_value=2.0,
         seeds=1,
-        short=(3, 22, (5e-4, 5e-4), 0.93),
+        short=(3, 15, (5e-4, 5e-4), 0.93),
     ),
 }
 
@@ -205,7 +205,7 @@ def published_smiles() -> dict[str, Smiles]:
 def _short(epochs: int, deterministic: bool, weight: float, accuracy: float) -> Run:
     return Run(
         epochs=epochs,
-        learning_rate=Cosine(1.5e-3, warmup=0.03 * epochs, finish=epochs),
+        learning_rate=Cosine(3e-3, warmup=0.03 * epochs, finish=epochs),
         beta=HoldAccuracy(accuracy, start=weight),
         temperature=LogLinear(0.2, 0.1, begin=0, finish=0.5 * epochs) if deterministic else None,
         batch_size=256,
