@@ -1,6 +1,7 @@
-"""The command line: `python -m ddvae reproduce | train | sample | encode | decode | notebooks | presets`."""
+"""The command line: `python -m ddvae COMMAND`; `--help` lists the commands."""
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -62,6 +63,30 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(command=_train)
 
     _add_translation(commands)
+
+    judge = commands.add_parser("moses-metrics", help="all metrics of MOSES of a file of molecules")
+    judge.add_argument(
+        "file", nargs="?", default="-", help=".smi, .csv, gzip or not; default: standard input"
+    )
+    judge.add_argument("--reference", metavar="FILE", help="compare with these, not with MOSES' own sets")
+    judge.add_argument("-n", "--n", type=int, metavar="N", help="only the first N strings")
+    judge.add_argument("--json", type=Path, metavar="OUT", help="also write the numbers there")
+    judge.add_argument("--device", default="cpu")
+    judge.add_argument("--n-jobs", type=int, metavar="N", help="processes; default: one a core")
+    judge.add_argument(
+        "--resamples", type=int, default=0, metavar="N", help="95 %% intervals from N resamples"
+    )
+    judge.add_argument("--extrapolate", action="store_true", help="also FCD extrapolated to infinite n")
+    way = judge.add_mutually_exclusive_group()
+    way.add_argument("--fast", dest="path", action="store_const", const="fast", help="ours (default)")
+    way.add_argument(
+        "--reference-path",
+        dest="path",
+        action="store_const",
+        const="reference",
+        help="molsets' own functions",
+    )
+    judge.set_defaults(command=_moses_metrics, path="fast")
 
     here = commands.add_parser("notebooks", help="execute the committed notebooks in place")
     here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
@@ -176,6 +201,36 @@ def _read_codes(file: str, size: int) -> torch.Tensor:
     if not rows:
         raise ValueError(f"{file} holds no code; expected lines of {size} numbers")
     return torch.tensor(rows)
+
+
+def _moses_metrics(arguments: argparse.Namespace) -> int:
+    from .files import replace_file
+    from .moses import evaluate, molecules_behind
+    from .smiles import smiles_column
+
+    if arguments.n is not None and arguments.n < 1:
+        raise ValueError(f"n is {arguments.n}; expected a whole number from 1")
+    references = {}
+    if arguments.reference:
+        known = smiles_column(arguments.reference)
+        references = {"test": known, "test_scaffolds": False, "train": known}
+    strings = smiles_column(arguments.file)[: arguments.n]
+    options = ("path", "device", "n_jobs", "resamples", "extrapolate")
+    results = evaluate(
+        strings,
+        progress=sys.stderr.isatty(),
+        **references,
+        **{name: getattr(arguments, name) for name in options},
+    )
+    counts = molecules_behind(results, len(strings))
+    print(f"{'metric':28} {'value':>19} {'n':>8}")
+    for name, value in results.items():
+        text = f"{value:.6g}" if isinstance(value, float) else "{:.6g} to {:.6g}".format(*value)
+        print(f"{name:28} {text:>19} {counts[name]:>8,}")
+    if arguments.json:
+        with replace_file(arguments.json) as beside:
+            beside.write_text(json.dumps({"metrics": results, "n": counts}, indent=1))
+    return 0
 
 
 def _notebooks(arguments: argparse.Namespace) -> int:

@@ -1,8 +1,21 @@
-"""All of RDKit."""
+"""All of RDKit: what is computed from one molecule at a time."""
 
-from collections.abc import Iterable
+import csv
+import math
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import NamedTuple
 
-__all__ = ["canonical"]
+import numpy as np
+
+from .sources import molsets_file
+
+__all__ = ["Traits", "canonical", "traits"]
+
+FINGERPRINT_BITS = 1024
+"""Of Morgan fingerprints of radius 2, as MOSES takes them."""
+ALLOWED_ATOMS = {"C", "N", "S", "O", "F", "Cl", "Br", "H"}
+"""Of MOSES' filters."""
 
 
 def canonical(strings: Iterable[str]) -> list[str | None]:
@@ -10,5 +23,133 @@ def canonical(strings: Iterable[str]) -> list[str | None]:
     from rdkit import Chem, rdBase
 
     with rdBase.BlockLogs():  # RDKit tells of every string that it cannot read
-        molecules = (Chem.MolFromSmiles(string) if string else None for string in strings)
+        molecules = (_molecule(string) for string in strings)
         return [None if molecule is None else Chem.MolToSmiles(molecule) for molecule in molecules]
+
+
+class Traits(NamedTuple):
+    """What MOSES' metrics need of one molecule.
+
+    Attributes:
+        smiles: Canonical.
+        fingerprint: (128,) uint8, the packed bits of the Morgan fingerprint.
+        fragments: SMILES of its BRICS fragments.
+        scaffold: SMILES of its Murcko scaffold if that has two rings or more, else None.
+        logp, sa, qed, weight: Crippen's logP, synthetic accessibility (1 easy to 10), drug-likeness, Da.
+        passes: Whether MOSES' filters let it through.
+
+    Source: Polykovskiy et al. (2018a), molsets 0.3.1.
+    """
+
+    smiles: str
+    fingerprint: np.ndarray
+    fragments: list[str]
+    scaffold: str | None
+    logp: float
+    sa: float
+    qed: float
+    weight: float
+    passes: bool
+
+
+def traits(strings: Iterable[str | None]) -> list[Traits | None]:
+    """Traits of each string; None for what is no molecule, None and the empty string included."""
+    from rdkit import Chem, rdBase
+    from rdkit.Chem import AllChem, Crippen, Descriptors, rdFingerprintGenerator
+    from rdkit.Chem.QED import qed
+    from rdkit.Contrib.SA_Score import sascorer
+
+    morgan = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FINGERPRINT_BITS)
+    with rdBase.BlockLogs():
+        molecules = [_molecule(string) for string in strings]
+        passed = iter(_pass_filters([molecule for molecule in molecules if molecule is not None]))
+        return [
+            None
+            if molecule is None
+            else Traits(
+                smiles=Chem.MolToSmiles(molecule),
+                fingerprint=np.packbits(morgan.GetFingerprintAsNumPy(molecule)),
+                fragments=Chem.MolToSmiles(AllChem.FragmentOnBRICSBonds(molecule)).split("."),
+                scaffold=_scaffold(molecule),
+                logp=_number(Crippen.MolLogP, molecule),
+                sa=_number(sascorer.calculateScore, molecule),
+                qed=_number(qed, molecule),
+                weight=_number(Descriptors.MolWt, molecule),
+                passes=next(passed),
+            )
+            for molecule in molecules
+        ]
+
+
+def _molecule(string: str | None):
+    """RDKit's molecule; None for None, the empty string and what RDKit cannot read."""
+    from rdkit import Chem
+
+    try:
+        return Chem.MolFromSmiles(string) if string else None
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return None
+
+
+def _number(function: Callable, molecule) -> float:
+    """A property, NaN where RDKit has none for this molecule."""
+    try:
+        return function(molecule)
+    except (ValueError, RuntimeError, ZeroDivisionError):
+        return math.nan
+
+
+def _scaffold(molecule) -> str | None:
+    from rdkit import Chem
+    from rdkit.Chem.Scaffolds import MurckoScaffold
+
+    try:
+        scaffold = MurckoScaffold.GetScaffoldForMol(molecule)
+    except (ValueError, RuntimeError):
+        return None
+    return Chem.MolToSmiles(scaffold) if scaffold.GetRingInfo().NumRings() >= 2 else None
+
+
+def _pass_filters(molecules: list) -> list[bool]:
+    """Whether each molecule passes MOSES' filters.
+
+    Small rings, no charge, common atoms, none of 502 patterns, readable without its stereochemistry. All
+    molecules are held against a pattern at once: RDKit's library skips those that lack its fingerprint.
+    """
+    from rdkit import Chem
+    from rdkit.Chem.rdSubstructLibrary import MolHolder, PatternHolder, SubstructLibrary
+
+    passes = np.array([_common(molecule) for molecule in molecules], dtype=bool)
+    (held,) = np.nonzero(passes)
+    library = SubstructLibrary(MolHolder(), PatternHolder())
+    for i in held:
+        library.AddMol(Chem.AddHs(molecules[i]))
+    as_in_molsets = Chem.SubstructMatchParameters()
+    for pattern in _patterns() if len(held) else ():
+        found = library.GetMatches(pattern, as_in_molsets, numThreads=1, maxResults=len(held))
+        passes[held[list(found)]] = False
+    for i in np.flatnonzero(passes):
+        flat = Chem.MolToSmiles(molecules[i], isomericSmiles=False)
+        passes[i] = _molecule(flat) is not None
+    return passes.tolist()
+
+
+def _common(molecule) -> bool:
+    atoms = molecule.GetAtoms()
+    return (
+        all(len(ring) < 8 for ring in molecule.GetRingInfo().AtomRings())
+        and all(atom.GetFormalCharge() == 0 for atom in atoms)
+        and all(atom.GetSymbol() in ALLOWED_ATOMS for atom in atoms)
+    )
+
+
+@cache
+def _patterns() -> list:
+    """Substructures of the medicinal chemistry and PAINS filters, from the molsets package."""
+    from rdkit import Chem
+
+    with open(molsets_file("metrics", "mcf.csv"), newline="") as stream:
+        smarts = [row["smarts"] for row in csv.DictReader(stream)]
+    with open(molsets_file("metrics", "wehi_pains.csv"), newline="") as stream:
+        smarts += [row[0] for row in csv.reader(stream)]
+    return [Chem.MolFromSmarts(one) for one in smarts]

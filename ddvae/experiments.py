@@ -21,7 +21,6 @@ from .layout import guillotine_cells, set_supports
 from .metrics import (
     categorical_kl,
     classify_neighbours,
-    decode_plane,
     image_accuracy,
     jensen_shannon,
     latent_evenness,
@@ -29,6 +28,7 @@ from .metrics import (
 )
 from .molecules import published_smiles
 from .nets import DenseDecoder, DenseEncoder, SequenceDecoder, SequenceEncoder
+from .plane import decode_plane
 from .presets import BUDGETS, READINGS, Preset
 from .schedules import Cosine, Linear, LogLinear, Piecewise, Step
 from .train import Run

@@ -1,22 +1,19 @@
-"""What is measured: on models and codes here, on molecules in later chapters."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""What is measured on models and codes, and `evaluate`, all of MOSES' metrics of molecules."""
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
 
 from .chem import canonical
 from .kernels import get_kernel
+from .moses import evaluate
 from .vae import VAE, argmax_elbo
 
 __all__ = [
-    "Plane",
+    "at_accuracy",
     "categorical_kl",
     "classify_neighbours",
-    "decode_plane",
+    "evaluate",
     "image_accuracy",
     "jensen_shannon",
     "latent_evenness",
@@ -119,100 +116,24 @@ def validity(strings: list[str]) -> dict[str, float | None]:
     }
 
 
-@dataclass(frozen=True)
-class Plane:
-    """A 2-D latent space, decoded over squares of equal prior mass.
+def at_accuracy(accuracy: np.ndarray, values: np.ndarray, level: float, half_width: float = 0.05) -> float:
+    r"""A metric at a level of sequence-wise accuracy, averaged over the checkpoints around it.
 
-    Attributes:
-        edges: (N + 1,), borders of the squares along either axis, in units of the code.
-        labels: (N, N) uint8, index of the decoded sequence, `count` for any other; first axis z_1.
-        count: Number of sequences that have an index.
-    """
-
-    edges: Tensor
-    labels: Tensor
-    count: int
-
-    def probs(self) -> Tensor:
-        """(count + 1,) prior mass of each sequence's region; the last one of all others."""
-        cells = self.labels.flatten().long().bincount(minlength=self.count + 1)
-        return cells.double() / self.labels.numel()
-
-    def sequence_error(self, q: Distribution, probs: Tensor) -> float:
-        """Delta, exactly up to the grid: mass of each proposal outside its own region.
-
-        Args:
-            q: `Independent` proposals of the sequences, batch (count,), event (2,).
-            probs: (count,), the law of the data.
-
-        Source: Eq. 14.
-        """
-        marginal = q.base_dist
-        mass = marginal.cdf(self.edges.to(marginal.mean.dtype)[:, None, None]).double().diff(dim=0)
-        right = torch.stack(
-            [mass[:, i, 0] @ ((self.labels == i).double() @ mass[:, i, 1]) for i in range(self.count)]
-        )
-        return 1 - (probs.double() @ right).item() / probs.double().sum().item()
-
-
-def decode_plane(
-    decode: Callable[[Tensor], Tensor], quantile: Callable[[Tensor], Tensor], base=512, refine=3
-) -> Plane:
-    """Decodes a whole 2-D prior of binary sequences on a grid that is fine where it matters.
-
-    A coarse grid is decoded fully; squares on a border between regions are then cut in four,
-    `refine` times over. Cell probabilities have an error below 1e-4 with the defaults.
+    .. math:: \sum_i w_i v_i / \sum_i w_i, \quad w_i = \max(0, 1 - |a_i - level| / half\_width)
 
     Args:
-        decode: Codes (B, 2) to tokens (B, L) in {0, 1}, L up to 7.
-        quantile: Inverse cdf of one dimension of the prior, so that all squares weigh the same.
-        base: Squares along either axis of the coarse grid, which must meet every region.
-        refine: Halvings at the borders.
+        accuracy: Of each checkpoint, (N,), in [0, 1].
+        values: Of the metric, (N,).
+        level: Accuracy asked for.
+        half_width: Of the triangular kernel.
 
-    Raises:
-        ValueError: sequences of more than 7 bits, whose indices would not fit.
+    Returns:
+        The average; NaN if no checkpoint lies within half_width.
+
+    Source: Table 3; item 14 of the differences between paper and code.
     """
-    length = decode(torch.zeros(1, 2)).shape[1]
-    if length > 7:
-        raise ValueError(f"decoded sequences have {length} bits; expected up to 7")
-    labels = _label_squares(decode, quantile, base, torch.ones(base, base, dtype=torch.bool))
-    for _ in range(refine):
-        size = 2 * len(labels)
-        fine = labels.repeat_interleave(2, 0).repeat_interleave(2, 1)
-        border = _borders(labels).repeat_interleave(2, 0).repeat_interleave(2, 1)
-        labels = torch.where(border, _label_squares(decode, quantile, size, border), fine)
-    edges = quantile(torch.linspace(0, 1, len(labels) + 1, dtype=torch.float64))
-    return Plane(edges, labels, 2**length)
-
-
-def _label_squares(decode, quantile, size: int, chosen: Tensor) -> Tensor:
-    """(size, size) labels of the chosen squares' centres, 0 elsewhere."""
-    centre = quantile((torch.arange(size, dtype=torch.float64) + 0.5) / size).float()
-    rows, columns = chosen.nonzero(as_tuple=True)
-    z = torch.stack([centre[rows], centre[columns]], dim=1)
-    labels = torch.zeros(size, size, dtype=torch.uint8)
-    with torch.no_grad():
-        found = [_index_bits(decode(part).cpu()) for part in z.split(1 << 15)]
-    labels[rows, columns] = torch.cat(found)
-    return labels
-
-
-def _index_bits(tokens: Tensor) -> Tensor:
-    """(B,) index in lexicographic order of binary (B, L) tokens; 2^L where one is undefined."""
-    length = tokens.shape[1]
-    place = 2 ** torch.arange(length - 1, -1, -1)
-    index = (tokens * place).sum(1)
-    return index.masked_fill((tokens < 0).any(1), 2**length).to(torch.uint8)
-
-
-def _borders(labels: Tensor) -> Tensor:
-    """True where a square beside, above or below differs."""
-    border = torch.zeros_like(labels, dtype=torch.bool)
-    for axis in (0, 1):
-        upper, lower = (labels.narrow(axis, i, len(labels) - 1) for i in (1, 0))
-        for i in (1, 0):
-            border.narrow(axis, i, len(labels) - 1).logical_or_(upper != lower)
-    return border
+    weights = np.maximum(0, 1 - abs(np.asarray(accuracy) - level) / half_width)
+    return float(weights @ np.asarray(values) / weights.sum()) if weights.any() else float("nan")
 
 
 def image_accuracy(model: VAE, tokens: Tensor) -> dict[str, float]:

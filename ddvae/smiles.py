@@ -5,7 +5,6 @@ Tokens are bytes that stay in memory: a batch is one indexing operation, no mole
 
 import gzip
 import hashlib
-import importlib.util
 import math
 import sys
 import zipfile
@@ -21,10 +20,20 @@ from torch import Tensor
 
 from .data import Vocabulary
 from .files import replace_file
-from .sources import checked, published
+from .sources import checked, molsets_file, published
 from .vae import Batch
 
-__all__ = ["MOSES", "ZINC", "Molecules", "moses", "own_molecules", "read_smiles", "zinc"]
+__all__ = [
+    "MOSES",
+    "ZINC",
+    "Molecules",
+    "moses",
+    "moses_strings",
+    "own_molecules",
+    "read_smiles",
+    "smiles_column",
+    "zinc",
+]
 
 MOSES = Vocabulary("#()-123456=BCFHNOS[]clnors", ends=True)
 """Characters of MOSES' training set."""
@@ -140,12 +149,20 @@ def moses(split: str = "train") -> Molecules:
     size, sha256 = MOSES_FILES[split]
 
     def strings() -> list[str]:
-        package = importlib.util.find_spec("moses")  # found, not imported: its imports need old libraries
-        folder = Path(package.origin).parent / "dataset" / "data" if package else Path("moses")
-        remedy = f"install molsets, or put moses-{split}.npz into {TOKENS}"
-        return checked(folder / f"{split}.csv.gz", sha256, remedy).decode().split("\n")[1:-1]
+        try:
+            return moses_strings(split)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{error}, or put moses-{split}.npz into {TOKENS}") from None
 
     return _tokenized(f"moses-{split}", strings, MOSES, size, sha256, f"MOSES {split}")
+
+
+def moses_strings(split: str = "train") -> list[str]:
+    """The strings of `moses`, from the molsets package."""
+    _check_split(split, MOSES_FILES)
+    file = molsets_file("dataset", "data", f"{split}.csv.gz")
+    content = checked(file, MOSES_FILES[split][1], "reinstall molsets 0.3.1")
+    return content.decode().split("\n")[1:-1]
 
 
 def zinc(split: str = "train") -> Molecules:
@@ -199,15 +216,8 @@ def read_smiles(path: str | Path, vocabulary: Vocabulary | None = None) -> tuple
         FileNotFoundError: there is no such file.
         ValueError: it is no text, or its gzip is cut short.
     """
-    lines = _text(path).splitlines()
-    fields = [line.replace(",", " ").replace("\t", " ").split() for line in lines]
-    column = 0
-    header = [field.lower() for field in fields[0]] if fields else []
-    if "smiles" in header:
-        column, fields = header.index("smiles"), fields[1:]
     strings, skipped = [], Counter()
-    for field in fields:
-        string = field[column] if len(field) > column else ""
+    for string in smiles_column(path):
         unknown = "" if string.isascii() else next(c for c in string if not c.isascii())
         if vocabulary is not None and not unknown:
             unknown = vocabulary.lacks(string)
@@ -220,6 +230,16 @@ def read_smiles(path: str | Path, vocabulary: Vocabulary | None = None) -> tuple
         else:
             strings.append(string)
     return strings, skipped
+
+
+def smiles_column(path: str | Path) -> list[str]:
+    """One string a line of a file, as it is; the arguments and errors of `read_smiles`."""
+    fields = [line.replace(",", " ").replace("\t", " ").split() for line in _text(path).splitlines()]
+    column = 0
+    header = [field.lower() for field in fields[0]] if fields else []
+    if "smiles" in header:
+        column, fields = header.index("smiles"), fields[1:]
+    return [field[column] if len(field) > column else "" for field in fields]
 
 
 def _text(path: str | Path) -> str:

@@ -2,11 +2,12 @@
 
 import gzip
 import hashlib
+import importlib.util
 import os
 import zlib
 from pathlib import Path
 
-__all__ = ["cache", "checked", "published"]
+__all__ = ["cache", "checked", "molsets_file", "published"]
 
 
 def published(collection: str, name: str, sha256: str, address: str) -> bytes:
@@ -53,6 +54,21 @@ def checked(path: Path, sha256: str, remedy: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != sha256:
         raise ValueError(f"{path} has other content; {expected}; {remedy}")
     return content
+
+
+def molsets_file(*parts: str) -> Path:
+    """A file inside the molsets package, which is found, not imported: its imports need old libraries.
+
+    Raises:
+        FileNotFoundError: molsets is not installed, or lacks the file.
+    """
+    package = importlib.util.find_spec("moses")
+    path = Path(package.origin).parent.joinpath(*parts) if package else Path("moses", *parts)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is missing; expected it in molsets 0.3.1: pip install --no-deps molsets"
+        )
+    return path
 
 
 def cache(collection: str) -> Path:

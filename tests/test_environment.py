@@ -26,7 +26,12 @@ def test_conda_and_pip_agree():
     pip = dict(map(split, asked))
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     conda = dict(split(d) for d in environment["dependencies"] if isinstance(d, str))
-    renamed = {"pytorch": "torch", "pytorch-cpu": "torch", "python-kaleido": "kaleido"}
+    renamed = {
+        "pytorch": "torch",
+        "pytorch-cpu": "torch",
+        "python-kaleido": "kaleido",
+        "fcd_torch": "fcd-torch",
+    }
     conda = {renamed.get(name, name): version for name, version in conda.items()}
     assert conda.pop("python") == ">=3.11" and project["requires-python"] == ">=3.11"
     conda.pop("pip")

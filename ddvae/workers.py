@@ -1,0 +1,83 @@
+"""Work on many strings in other processes, in order, with a time limit a string."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError
+
+__all__ = ["map_chunks"]
+
+CHUNK = 250
+"""Items handed over at a time: enough to hide the transfer, few enough for a smooth progress bar."""
+
+
+def map_chunks(
+    function: Callable[[list], list],
+    items: Sequence,
+    *,
+    n_jobs: int | None = None,
+    time_limit: float = 10.0,
+    label: str | None = None,
+) -> tuple[list, list[int]]:
+    """function's results for all items, in order, computed in fresh processes.
+
+    They are started anew, never forked: a fork of a process that holds torch's threads may hang. What takes
+    too long, or brings its process down, is tried again alone and then given up.
+
+    Args:
+        function: List of items to list of results, importable by name; called with [] first.
+        items: What it is called with, in chunks.
+        n_jobs: Processes; None for one a core.
+        time_limit: Seconds for one item.
+        label: Of a progress bar; None shows none.
+
+    Returns:
+        The results, None in place of those given up, and the indices of these.
+
+    Raises:
+        ValueError: n_jobs or time_limit is not positive.
+        Exception: whatever `function` raises.
+    """
+    from loky import cpu_count
+    from loky.backend.context import get_context
+    from pebble import ProcessPool
+
+    n_jobs = cpu_count() if n_jobs is None else n_jobs
+    if n_jobs < 1:
+        raise ValueError(f"n_jobs is {n_jobs}; expected a whole number from 1")
+    if not time_limit > 0:
+        raise ValueError(f"time_limit is {time_limit}; expected seconds above 0")
+    results, lost = [], []
+    chunks = [list(items[i : i + CHUNK]) for i in range(0, len(items), CHUNK)]
+    # a first call without items imports what the function needs, outside the time limit
+    with ProcessPool(
+        max(1, min(n_jobs, len(chunks))), initializer=function, initargs=([],), context=get_context("loky")
+    ) as pool:
+
+        def start(chunk):
+            return pool.schedule(function, args=(chunk,), timeout=time_limit)
+
+        with _bar(label, items) as bar:
+            for future, chunk in [(start(chunk), chunk) for chunk in chunks]:
+                found = _result(future)
+                if found is None:
+                    alone = [_result(one) for one in [start([item]) for item in chunk]]
+                    lost += [len(results) + i for i, one in enumerate(alone) if one is None]
+                    found = [one[0] if one else None for one in alone]
+                results += found
+                bar.update(len(chunk))
+    return results, lost
+
+
+def _result(future) -> list | None:
+    """A task's result; None if it was stopped or its process died."""
+    from pebble import ProcessExpired
+
+    try:
+        return future.result()
+    except (TimeoutError, ProcessExpired):
+        return None
+
+
+def _bar(label: str | None, items: Sequence):
+    from tqdm.auto import tqdm
+
+    return tqdm(total=len(items), desc=label, disable=label is None, unit="molecule", leave=False)
