@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from typing import NamedTuple
 
@@ -14,8 +14,6 @@ __all__ = ["Traits", "canonical", "traits"]
 
 FINGERPRINT_BITS = 1024
 """Of Morgan fingerprints of radius 2, as MOSES takes them."""
-ALLOWED_ATOMS = {"C", "N", "S", "O", "F", "Cl", "Br", "H"}
-"""Of MOSES' filters."""
 
 
 def canonical(strings: Iterable[str]) -> list[str | None]:
@@ -55,30 +53,25 @@ class Traits(NamedTuple):
 def traits(strings: Iterable[str | None]) -> list[Traits | None]:
     """Traits of each string; None for what is no molecule, None and the empty string included."""
     from rdkit import Chem, rdBase
-    from rdkit.Chem import AllChem, Crippen, Descriptors, rdFingerprintGenerator
-    from rdkit.Chem.QED import qed
-    from rdkit.Contrib.SA_Score import sascorer
+    from rdkit.Chem import AllChem, rdFingerprintGenerator
 
     morgan = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FINGERPRINT_BITS)
     with rdBase.BlockLogs():
         molecules = [_molecule(string) for string in strings]
-        passed = iter(_pass_filters([molecule for molecule in molecules if molecule is not None]))
-        return [
-            None
-            if molecule is None
-            else Traits(
-                smiles=Chem.MolToSmiles(molecule),
-                fingerprint=np.packbits(morgan.GetFingerprintAsNumPy(molecule)),
-                fragments=Chem.MolToSmiles(AllChem.FragmentOnBRICSBonds(molecule)).split("."),
-                scaffold=_scaffold(molecule),
-                logp=_number(Crippen.MolLogP, molecule),
-                sa=_number(sascorer.calculateScore, molecule),
-                qed=_number(qed, molecule),
-                weight=_number(Descriptors.MolWt, molecule),
-                passes=next(passed),
+        found = [molecule for molecule in molecules if molecule is not None]
+        smiles = [Chem.MolToSmiles(molecule) for molecule in found]
+        rows = (
+            Traits(
+                one,
+                np.packbits(morgan.GetFingerprintAsNumPy(molecule)),
+                Chem.MolToSmiles(AllChem.FragmentOnBRICSBonds(molecule)).split("."),
+                _scaffold(molecule),
+                *_properties(molecule),
+                passes,
             )
-            for molecule in molecules
-        ]
+            for molecule, one, passes in zip(found, smiles, _pass_filters(found, smiles))
+        )
+        return [None if molecule is None else next(rows) for molecule in molecules]
 
 
 def _molecule(string: str | None):
@@ -91,12 +84,20 @@ def _molecule(string: str | None):
         return None
 
 
-def _number(function: Callable, molecule) -> float:
-    """A property, NaN where RDKit has none for this molecule."""
+def _properties(molecule) -> tuple[float, float, float, float]:
+    """logP, SA, QED and weight; NaN where RDKit has none for this molecule."""
+    from rdkit.Chem import QED, Crippen, Descriptors
+    from rdkit.Contrib.SA_Score import sascorer
+
     try:
-        return function(molecule)
+        parts = QED.properties(molecule)
+        if molecule.GetNumAtoms() == molecule.GetNumHeavyAtoms():
+            logp, weight = parts.ALOGP, parts.MW
+        else:  # QED drops explicit hydrogens, these two count them
+            logp, weight = Crippen.MolLogP(molecule), Descriptors.MolWt(molecule)
+        return logp, sascorer.calculateScore(molecule), QED.qed(molecule, qedProperties=parts), weight
     except (ValueError, RuntimeError, ZeroDivisionError):
-        return math.nan
+        return (math.nan,) * 4
 
 
 def _scaffold(molecule) -> str | None:
@@ -110,7 +111,7 @@ def _scaffold(molecule) -> str | None:
     return Chem.MolToSmiles(scaffold) if scaffold.GetRingInfo().NumRings() >= 2 else None
 
 
-def _pass_filters(molecules: list) -> list[bool]:
+def _pass_filters(molecules: list, smiles: list[str]) -> list[bool]:
     """Whether each molecule passes MOSES' filters.
 
     Small rings, no charge, common atoms, none of 502 patterns, readable without its stereochemistry. All
@@ -119,7 +120,14 @@ def _pass_filters(molecules: list) -> list[bool]:
     from rdkit import Chem
     from rdkit.Chem.rdSubstructLibrary import MolHolder, PatternHolder, SubstructLibrary
 
-    passes = np.array([_common(molecule) for molecule in molecules], dtype=bool)
+    passes = np.array(
+        [
+            not molecule.HasSubstructMatch(_uncommon())
+            and all(len(ring) < 8 for ring in molecule.GetRingInfo().AtomRings())
+            for molecule in molecules
+        ],
+        dtype=bool,
+    )
     (held,) = np.nonzero(passes)
     library = SubstructLibrary(MolHolder(), PatternHolder())
     for i in held:
@@ -129,18 +137,19 @@ def _pass_filters(molecules: list) -> list[bool]:
         found = library.GetMatches(pattern, as_in_molsets, numThreads=1, maxResults=len(held))
         passes[held[list(found)]] = False
     for i in np.flatnonzero(passes):
-        flat = Chem.MolToSmiles(molecules[i], isomericSmiles=False)
-        passes[i] = _molecule(flat) is not None
+        # without stereochemistry a molecule is what was read just now
+        if any(atom in smiles[i] for atom in "@/\\"):
+            flat = Chem.MolToSmiles(molecules[i], isomericSmiles=False)
+            passes[i] = _molecule(flat) is not None
     return passes.tolist()
 
 
-def _common(molecule) -> bool:
-    atoms = molecule.GetAtoms()
-    return (
-        all(len(ring) < 8 for ring in molecule.GetRingInfo().AtomRings())
-        and all(atom.GetFormalCharge() == 0 for atom in atoms)
-        and all(atom.GetSymbol() in ALLOWED_ATOMS for atom in atoms)
-    )
+@cache
+def _uncommon():
+    """An atom that MOSES' filters stop: charged, or of another element."""
+    from rdkit import Chem
+
+    return Chem.MolFromSmarts("[!+0,!#1!#6!#7!#8!#9!#16!#17!#35]")
 
 
 @cache

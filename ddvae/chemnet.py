@@ -31,7 +31,7 @@ def activations(
             tokens = torch.from_numpy(_tokens(smiles[i : i + batch_size])).to(device)
             one_hot = torch.zeros(len(tokens), len(SYMBOLS) + 1, PLACES, device=device)
             one_hot.scatter_(1, tokens[:, None].long(), 1 / len(SYMBOLS))
-            found[i : i + len(tokens)] = network(one_hot[:, :-1]).cpu().numpy()
+            found[i : i + len(tokens)] = network(one_hot[:, :-1]).float().cpu().numpy()
     return found
 
 

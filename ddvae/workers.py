@@ -5,7 +5,7 @@ from concurrent.futures import TimeoutError
 
 __all__ = ["map_chunks"]
 
-CHUNK = 250
+CHUNK = 500
 """Items handed over at a time: enough to hide the transfer, few enough for a smooth progress bar."""
 
 
