@@ -103,7 +103,7 @@ class Bricks(Preset):
         }
         return results, arrays
 
-    def snapshot(self, model: VAE) -> np.ndarray:
+    def snapshot(self, model: VAE, budget: str) -> np.ndarray:
         return self._label_window(model, 128)
 
     def _quantile(self):

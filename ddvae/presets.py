@@ -104,7 +104,11 @@ class Preset(ABC):
     def evaluate(self, model: VAE, budget: str) -> tuple[dict, dict]:
         """Results as plain numbers, and arrays for the figures."""
 
-    def snapshot(self, model: VAE) -> np.ndarray | None:
+    def snapshot_epochs(self, epochs: int) -> set[int]:
+        """After which epochs a snapshot is kept: about twenty, denser at first."""
+        return {round(epochs ** (i / 19)) for i in range(20)}
+
+    def snapshot(self, model: VAE, budget: str) -> np.ndarray | None:
         """What is kept after an epoch, to see the training; None for nothing."""
         return None
 

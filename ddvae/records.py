@@ -153,7 +153,7 @@ def train(
         time_limit=time_limit,
         device=device,
         progress=progress,
-        on_epoch=_Snapshots(preset, run.epochs, folder / "snapshots"),
+        on_epoch=_Snapshots(preset, budget, run.epochs, folder / "snapshots"),
     )
     if not fitted.finished:
         return None
@@ -351,16 +351,16 @@ def _begin(folder: Path, settings: dict, resume: bool) -> bool:
 
 
 class _Snapshots:
-    """Keeps a preset's snapshot after about twenty epochs, denser at first."""
+    """Keeps a preset's snapshots."""
 
-    def __init__(self, preset: Preset, epochs: int, folder: Path):
-        self.preset, self.folder = preset, folder
-        self.chosen = {round(epochs ** (i / 19)) for i in range(20)}
+    def __init__(self, preset: Preset, budget: str, epochs: int, folder: Path):
+        self.preset, self.budget, self.folder = preset, budget, folder
+        self.chosen = preset.snapshot_epochs(epochs)
 
     def __call__(self, model: VAE, epoch: int) -> None:
         if epoch not in self.chosen:
             return
-        picture = self.preset.snapshot(model)
+        picture = self.preset.snapshot(model, self.budget)
         if picture is not None:
             with replace_file(self.folder / f"{epoch:04d}.npy") as path, open(path, "wb") as file:
                 np.save(file, picture)

@@ -11,7 +11,8 @@ from ddvae.metrics import reconstruction, validity
 from ddvae.molecules import EPOCH, Smiles
 from ddvae.records import train
 
-NAMES = [name for name, preset in PRESETS.items() if isinstance(preset, Smiles)]
+ALL = [name for name, preset in PRESETS.items() if isinstance(preset, Smiles)]
+NAMES = [name for name in ALL if "sweep" not in name]
 each = pytest.mark.parametrize("name", NAMES)
 
 
@@ -19,6 +20,7 @@ def test_every_published_run_is_there():
     kernels = {"moses": ("gaussian", "triweight"), "zinc": ("gaussian", "tricube")}
     wanted = {f"{s}-{m}-{k}" for s, ks in kernels.items() for k in ks for m in ("vae", "ddvae")}
     assert set(NAMES) == wanted
+    assert len(ALL) == len(NAMES) + 4  # each method of Table 3 swept
 
 
 @each
@@ -104,3 +106,18 @@ def test_reconstruction_counts_whole_strings():
 def test_validity():
     found = validity(["CCO", "OCC", "C(", "", "c1ccccc1"])
     assert found == {"valid": 60.0, "valid_or_empty": 80.0, "unique": pytest.approx(200 / 3)}
+
+
+def test_snapshots_leave_the_training_as_it_is():
+    """Accuracy, nats, and no draws before 60 % come back; the generator goes on where it was."""
+    preset = PRESETS["moses-sweep-ddvae-triweight"]
+    model, before = preset.model(), torch.get_rng_state()
+    kept = preset.snapshot(model, "smoke")
+    assert kept["accuracy"] == 0 and kept["kl"] > 0 and kept["samples"].shape == (0,)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_sweep_passes_through_the_accuracies_of_table_3():
+    run = PRESETS["moses-sweep-vae-gaussian"].scaled_run("hours", 1)
+    assert run.beta.target(0) == run.beta.target(17) == 0.93 and run.beta.target(28) == pytest.approx(0.68)
+    assert PRESETS["moses-sweep-vae-gaussian"].scaled_run("laptop", 1).beta.target(8) == pytest.approx(0.68)
