@@ -88,6 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     judge.set_defaults(command=_moses_metrics, path="fast")
 
+    along = commands.add_parser("curve", help="MOSES' metrics of the snapshots of molecular runs")
+    along.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders that `train` wrote")
+    along.set_defaults(command=_curve)
+
     here = commands.add_parser("notebooks", help="execute the committed notebooks in place")
     here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
     here.set_defaults(command=_notebooks)
@@ -230,6 +234,20 @@ def _moses_metrics(arguments: argparse.Namespace) -> int:
     if arguments.json:
         with replace_file(arguments.json) as beside:
             beside.write_text(json.dumps({"metrics": results, "n": counts}, indent=1))
+    return 0
+
+
+def _curve(arguments: argparse.Namespace) -> int:
+    from .curves import curve
+    from .records import read_record
+
+    for folder in arguments.runs:
+        print(
+            f"{folder}\n{'epoch':>7} {'accuracy':>9} {'nats':>7} {'n':>7} {'valid':>7} {'FCD/Test':>9} {'SNN/Test':>9}"
+        )
+        for row in curve(read_record(folder), progress=sys.stderr.isatty()):
+            judged = [f"{row.get(key, float('nan')):9.4f}" for key in ("valid", "FCD/Test", "SNN/Test")]
+            print(f"{row['epoch']:7} {row['accuracy']:9.3f} {row['kl']:7.1f} {row['n']:7} {' '.join(judged)}")
     return 0
 
 

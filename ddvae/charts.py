@@ -1,10 +1,17 @@
-"""Measurements of speed drawn: rows of `speed` in, figures out."""
+"""Measurements drawn: rows of `speed` and `curves` in, figures out."""
 
 from itertools import groupby
 
 from .plots import COLOURS, figure
 
-__all__ = ["cost_lines", "ladder_bars", "precision_lines", "progress_lines", "roofline_chart"]
+__all__ = [
+    "cost_lines",
+    "ladder_bars",
+    "precision_lines",
+    "progress_lines",
+    "quality_lines",
+    "roofline_chart",
+]
 
 
 def ladder_bars(rows: list[dict]):
@@ -112,4 +119,32 @@ def progress_lines(ours: dict[str, list[dict]], released: dict[str, list[dict]])
     fig.update_xaxes(title="minutes of training", rangemode="tozero")
     fig.update_yaxes(title="sequence-wise accuracy (%)", range=[-2, 100])
     fig.update_layout(legend={"x": 0.02, "y": 0.98})
+    return fig
+
+
+def quality_lines(runs: dict[str, list[list[dict]]], x: str, x_title: str, keys=("FCD/Test", "SNN/Test")):
+    """Metrics of each method's snapshots against accuracy, nats or molecules: a panel a metric.
+
+    Args:
+        runs: Curves by method, one a seed (see `curves.curve`).
+        x: Key of the horizontal axis; x_title says it in words.
+        keys: Of the metrics.
+    """
+    fig = figure(1, len(keys), titles=keys, width=960, height=400, horizontal_spacing=0.1)
+    for i, (method, curves) in enumerate(runs.items()):
+        for seed, rows in enumerate(curves):
+            judged = [row for row in rows if keys[0] in row]
+            look = {"name": method, "legendgroup": method, "line": {"color": COLOURS[i], "width": 1.5}}
+            for column, key in enumerate(keys, start=1):
+                fig.add_scatter(
+                    x=[row[x] for row in judged],
+                    y=[row[key] for row in judged],
+                    mode="lines+markers",
+                    marker={"symbol": i, "size": 7},
+                    showlegend=seed == 0 and column == 1,
+                    row=1,
+                    col=column,
+                    **look,
+                )
+    fig.update_xaxes(title=x_title)
     return fig

@@ -19,6 +19,7 @@ FLOORS = [
         "molecules",
         "experiments",
         "records",
+        "curves",
         "released",
         "speed",
         "plots",

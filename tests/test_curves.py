@@ -1,0 +1,43 @@
+"""The curves behind Table 3, from records with known snapshots."""
+
+import math
+
+import numpy as np
+import pytest
+
+from ddvae.curves import curve, table_three
+from ddvae.records import Record
+from ddvae.smiles import moses_strings
+
+
+def snapshot(accuracy, samples):
+    samples = np.array(samples, dtype=bytes)
+    kinds = [("accuracy", "f8"), ("kl", "f8"), ("samples", samples.dtype, samples.shape)]
+    return np.array((accuracy, 50.0, samples), dtype=kinds)
+
+
+def test_a_curve_is_computed_once(tmp_path):
+    arrays = {
+        "samples": np.zeros(3),
+        "snapshot_0003": snapshot(0.8, moses_strings("test")[:60]),
+        "snapshot_0002": snapshot(0.1, []),
+    }
+    np.savez_compressed(tmp_path / "arrays.npz", **arrays)
+    (tmp_path / "log.csv").write_text("epoch,step\n1,10\n2,20\n3,30\n")
+    record = Record("moses-ddvae-triweight", "hours", 1, {"batch_size": 256}, {}, {}, 0.0, tmp_path)
+    first, second = rows = curve(record)
+    assert first == {"epoch": 2, "molecules": 5120, "n": 0, "accuracy": 0.1, "kl": 50.0}
+    assert second["n"] == 60 and second["valid"] == 1 and second["SNN/Test"] == 1
+    (tmp_path / "arrays.npz").unlink()
+    assert curve(record) == rows
+
+
+def test_table_three_by_hand():
+    curves = [
+        [{"accuracy": 0.3}, {"accuracy": 0.7, "FCD/Test": 1.0}, {"accuracy": 0.8, "FCD/Test": 3.0}],
+        [{"accuracy": 0.7, "FCD/Test": 2.0}],
+    ]
+    found = table_three(curves, "FCD/Test")
+    assert found[0.7] == pytest.approx((1.5, math.sqrt(0.5)))
+    assert found[0.8][0] == 3 and math.isnan(found[0.8][1])
+    assert math.isnan(found[0.9][0])
