@@ -241,13 +241,11 @@ def _curve(arguments: argparse.Namespace) -> int:
     from .curves import curve
     from .records import read_record
 
+    columns = ("epoch", "molecules", "accuracy", "kl", "n", "valid", "FCD/Test", "SNN/Test")
     for folder in arguments.runs:
-        print(
-            f"{folder}\n{'epoch':>7} {'accuracy':>9} {'nats':>7} {'n':>7} {'valid':>7} {'FCD/Test':>9} {'SNN/Test':>9}"
-        )
+        print(folder, " ".join(f"{name:>9}" for name in columns), sep="\n")
         for row in curve(read_record(folder), progress=sys.stderr.isatty()):
-            judged = [f"{row.get(key, float('nan')):9.4f}" for key in ("valid", "FCD/Test", "SNN/Test")]
-            print(f"{row['epoch']:7} {row['accuracy']:9.3f} {row['kl']:7.1f} {row['n']:7} {' '.join(judged)}")
+            print(" ".join(f"{row[name]:9.5g}" if name in row else f"{'-':>9}" for name in columns))
     return 0
 
 
