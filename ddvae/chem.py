@@ -10,7 +10,7 @@ import numpy as np
 
 from .sources import molsets_file
 
-__all__ = ["Traits", "canonical", "traits"]
+__all__ = ["Traits", "canonical", "draw_grid", "rdkit_version", "score_parts", "traits"]
 
 FINGERPRINT_BITS = 1024
 """Of Morgan fingerprints of radius 2, as MOSES takes them."""
@@ -72,6 +72,76 @@ def traits(strings: Iterable[str | None]) -> list[Traits | None]:
             for molecule, one, passes in zip(found, smiles, _pass_filters(found, smiles))
         )
         return [None if molecule is None else next(rows) for molecule in molecules]
+
+
+def score_parts(strings: Iterable[str], cycle: str = "basis") -> list[tuple[float, float, float] | None]:
+    """logP, SA and the excess of the largest ring over six atoms; None for what is no molecule.
+
+    Args:
+        strings: SMILES.
+        cycle: "basis" or "sssr", see `score.score`.
+    """
+    from rdkit import rdBase
+    from rdkit.Chem import Crippen
+    from rdkit.Contrib.SA_Score import sascorer
+
+    with rdBase.BlockLogs():
+        return [
+            None
+            if molecule is None
+            else (Crippen.MolLogP(molecule), sascorer.calculateScore(molecule), _excess(molecule, cycle))
+            for molecule in map(_molecule, strings)
+        ]
+
+
+def _excess(molecule, cycle: str) -> int:
+    if cycle == "basis":
+        import networkx
+        from rdkit.Chem import GetAdjacencyMatrix
+
+        rings = networkx.cycle_basis(networkx.Graph(GetAdjacencyMatrix(molecule)))
+    else:
+        rings = molecule.GetRingInfo().AtomRings()
+    return max([0, *(len(ring) - 6 for ring in rings)])
+
+
+def draw_grid(
+    strings: list[str],
+    captions: list[str] | None = None,
+    columns: int = 5,
+    size: tuple[int, int] = (190, 150),
+) -> bytes:
+    """PNG of molecules side by side, row by row; an empty place for what is no molecule.
+
+    Args:
+        strings: SMILES.
+        captions: One below each.
+        columns: Molecules a row.
+        size: Pixels of one.
+    """
+    from rdkit import rdBase
+    from rdkit.Chem import Draw
+
+    with rdBase.BlockLogs():
+        molecules = [_molecule(string) for string in strings]
+    options = Draw.rdMolDraw2D.MolDrawOptions()
+    options.legendFontSize = 18
+    return Draw.MolsToGridImage(
+        molecules,
+        molsPerRow=columns,
+        subImgSize=size,
+        legends=captions,
+        drawOptions=options,
+        returnPNG=True,
+        useSVG=False,
+    )
+
+
+def rdkit_version() -> str:
+    """Part of the identity of whatever RDKit computed."""
+    from rdkit import rdBase
+
+    return rdBase.rdkitVersion
 
 
 def _molecule(string: str | None):

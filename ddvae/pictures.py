@@ -10,7 +10,7 @@ from PIL import Image
 
 from .plots import COLOURS, figure
 
-__all__ = ["BrickMap", "brick_maps", "brick_slider", "code_maps", "digit_sheets"]
+__all__ = ["BrickMap", "brick_maps", "brick_slider", "code_maps", "digit_sheets", "picture"]
 
 _SHADES = ("#f7fbff", "#e9f2fa", "#d8e7f5", "#c3dbef", "#a8cee5", "#85bcdc", "#62a8d2")
 _COLOURS = (*_SHADES, "#9a9a9a", "#2b2b2b")  # by number of ones; undefined; border
@@ -271,3 +271,16 @@ def _tiled(sheet: np.ndarray) -> go.Image:
     side = 28 * len(sheet)
     dark = pixels.transpose(1, 2, 0, 3).reshape(side, side) == 1
     return _image(Image.fromarray(~dark), 0, 1)
+
+
+def picture(png: bytes) -> go.Figure:
+    """A finished picture, such as a grid of molecules, as a figure without axes."""
+    with Image.open(io.BytesIO(png)) as image:
+        fig = figure(width=image.width, height=image.height)
+    source = "data:image/png;base64," + base64.b64encode(png).decode()
+    whole = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "sizex": 1, "sizey": 1}
+    fig.add_layout_image(source=source, **whole)
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(visible=False)
+    fig.update_layout(margin={"l": 0, "r": 0, "t": 0, "b": 0})
+    return fig

@@ -1,11 +1,14 @@
 """Traits of molecules against RDKit's own slow ways and molsets' definitions."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 from rdkit import Chem, rdBase
 from rdkit.Chem import AllChem
 
-from ddvae.chem import _patterns, canonical, traits
+from ddvae.chem import _patterns, canonical, draw_grid, traits
 from ddvae.smiles import moses_strings, zinc
 
 NO_MOLECULES = [None, "", "?", "C1CC", "c1ccccc", "C(C)(C)(C)(C)C", "ü", "\udc80", "🙂"]
@@ -54,3 +57,11 @@ def test_fingerprint_is_the_deprecated_call():
 def test_scaffolds_need_two_rings():
     single, fused = traits(["CCc1ccccc1", "CCc1ccc2ccccc2c1"])
     assert single.scaffold is None and fused.scaffold == "c1ccc2ccccc2c1"
+
+
+def test_a_grid_leaves_places_empty_for_what_is_no_molecule():
+    png = draw_grid(["CCO", "C1", "c1ccccc1"], ["a", "b", "c"], columns=2, size=(120, 100))
+    with Image.open(io.BytesIO(png)) as image:
+        assert image.size == (240, 200)
+        dark = np.asarray(image.convert("L")) < 128
+    assert dark[:100, :120].any() and not dark[:100, 120:].any() and dark[100:, :120].any()

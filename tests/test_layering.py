@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "ddvae"
 FLOORS = [
     ["files", "workers", "fused", "kernels", "proposals", "relaxation", "schedules"],
     ["gru", "nets", "vae", "sources", "data", "smiles", "chem", "tanimoto", "chemnet", "molsets"],
-    ["layout", "train", "codec", "moses", "plane", "metrics"],
+    ["layout", "train", "codec", "score", "moses", "plane", "metrics"],
     [
         "paper",
         "presets",
@@ -43,6 +43,7 @@ OWNERS = {
     "sklearn": {"metrics", "data"},
     "scipy": {"moses", "molsets"},
     "rdkit": {"chem", "molsets"},
+    "networkx": {"chem"},
     "moses": {"molsets"},
     "fcd_torch": {"chemnet"},
     "pebble": {"workers"},

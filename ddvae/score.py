@@ -1,0 +1,131 @@
+"""The penalised logP that chapter 6 optimises (Eq. 25 and 26)."""
+
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from .chem import rdkit_version, score_parts
+from .files import replace_file
+from .workers import map_chunks
+
+__all__ = ["COMMON", "Constants", "parts", "score"]
+
+KEPT = Path(__file__).resolve().parents[1] / "data" / "scores"
+"""Parts of large sets, computed once."""
+WORTH_KEEPING = 10_000
+"""Molecules from which on a set's parts are kept."""
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Mean and standard deviation of logP, of -SA and of -cycle, by which they are normalised."""
+
+    logp: tuple[float, float]
+    sa: tuple[float, float]
+    cycle: tuple[float, float]
+
+    @classmethod
+    def estimate(cls, found: np.ndarray) -> "Constants":
+        """Of a set of molecules.
+
+        Args:
+            found: Its `parts` (N, 3); rows of NaN are left out.
+
+        Raises:
+            ValueError: a part does not vary.
+        """
+        rows = found[~np.isnan(found).any(1)] * [1, -1, -1]
+        if len(rows) < 2 or not (rows.std(0) > 0).all():
+            raise ValueError(f"parts are of {len(rows)} molecules; expected several that differ in each part")
+        return cls(*zip(rows.mean(0).tolist(), rows.std(0).tolist()))
+
+
+# Of the 250,000 molecules, as most published scores have them (Kusner et al., 2017).
+COMMON = Constants(
+    (2.4570953396190123, 1.434324401111988),
+    (-3.0525811293166134, 0.8335207024513095),
+    (-0.0485696876403053, 0.2860212110245455),
+)
+
+
+def score(
+    smiles: Sequence[str | None], *, constants: Constants = COMMON, cycle: str = "basis", **how
+) -> np.ndarray:
+    r"""Penalised logP of each string, higher is better; NaN for what is no molecule.
+
+    .. math:: score(m) = \log P(m) - SA(m) - \max(0, |R_{max}(m)| - 6)
+
+    Args:
+        smiles: N strings; None and the empty string are no molecules.
+        constants: By which each part is normalised.
+        cycle: "basis", the longest ring of networkx's cycle basis, as in all published scores, though it
+            depends on the order of atoms; or "sssr", of RDKit's smallest rings.
+        how: Settings of `parts`.
+
+    Returns:
+        (N,) float64.
+
+    Source: Eq. 25 and 26; Kusner et al. (2017).
+    """
+    found = parts(smiles, cycle=cycle, **how)
+    means, deviations = np.array([constants.logp, constants.sa, constants.cycle]).T
+    return ((found * [1, -1, -1] - means) / deviations).sum(1)
+
+
+def parts(
+    smiles: Sequence[str | None],
+    *,
+    cycle: str = "basis",
+    n_jobs: int | None = None,
+    time_limit: float = 10.0,
+    progress: bool = False,
+) -> np.ndarray:
+    """logP, SA and max(0, ring - 6) of each string, (N, 3) float64; rows of NaN for what is no molecule.
+
+    The parts of a large set are kept under data/scores.
+
+    Args:
+        smiles: N strings or None.
+        cycle: As in `score`.
+        n_jobs: Processes; None for one a core.
+        time_limit: Seconds a string may take before it counts as no molecule.
+        progress: Whether to show a bar.
+
+    Raises:
+        ValueError: cycle has another value.
+    """
+    if cycle not in ("basis", "sssr"):
+        raise ValueError(f"cycle is {cycle!r}; expected 'basis' or 'sssr'")
+    strings = [string or "" for string in smiles]
+    file = None
+    if len(strings) >= WORTH_KEEPING:
+        key = hashlib.sha256("\n".join([rdkit_version(), cycle, *strings]).encode("utf-8", "replace"))
+        file = KEPT / f"{key.hexdigest()[:32]}.npy"
+        kept = _kept(file, len(strings))
+        if kept is not None:
+            return kept
+    rows, _ = map_chunks(
+        partial(score_parts, cycle=cycle),
+        strings,
+        n_jobs=n_jobs,
+        time_limit=time_limit,
+        label="scores" if progress else None,
+    )
+    found = np.array([row or (np.nan,) * 3 for row in rows], dtype=np.float64).reshape(-1, 3)
+    if file is not None:
+        with replace_file(file) as beside, open(beside, "wb") as stream:
+            np.save(stream, found)
+    return found
+
+
+def _kept(file: Path, n: int) -> np.ndarray | None:
+    try:
+        found = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+    return found if found.shape == (n, 3) else None
