@@ -7,7 +7,8 @@ import argparse
 import csv
 import sys
 
-from ddvae.speed import MEASUREMENTS, record, table
+from ddvae.measurements import MEASUREMENTS, record
+from ddvae.speed import table
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

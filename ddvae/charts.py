@@ -118,7 +118,7 @@ def progress_lines(ours: dict[str, list[dict]], released: dict[str, list[dict]])
         fig.add_scatter(x=x, y=y, name=f"{name}, {way}", mode=mode, line=line)
     fig.update_xaxes(title="minutes of training", rangemode="tozero")
     fig.update_yaxes(title="sequence-wise accuracy (%)", range=[-2, 100])
-    fig.update_layout(legend={"x": 0.02, "y": 0.98})
+    fig.update_layout(legend={"x": 0.98, "y": 0.04, "xanchor": "right", "yanchor": "bottom"})
     return fig
 
 

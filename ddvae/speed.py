@@ -1,9 +1,5 @@
-"""How fast the sequence engine is, against the released way in the same process.
+"""How fast the sequence engine is, against the released way in the same process; see `measurements`."""
 
-Chapter 8 shows these measurements; at budget "recorded" it reads them from data/runs/speed.
-"""
-
-import json
 import statistics
 import subprocess
 import sys
@@ -18,27 +14,23 @@ from torch.nn.utils.rnn import pack_sequence
 
 from . import fused
 from .experiments import PRESETS
-from .files import replace_file
 from .gru import GRU
 from .kernels import KERNELS
 from .molecules import Smiles
-from .records import RUNS, provenance, recorded
+from .records import recorded
 from .released import RejectionSampler, Released, released_batches
 from .smiles import Molecules
 from .train import _State, autocast
 
 __all__ = [
     "GOALS",
-    "MEASUREMENTS",
     "MODELS",
     "costs",
     "decoding",
     "ladder",
     "matrix_rate",
-    "measured",
     "peak_memory",
     "precision_gap",
-    "record",
     "recurrence_rate",
     "released_progress",
     "roofline",
@@ -384,55 +376,3 @@ def table(parts: list[str], rounds: int = 3, batch: int = 512) -> Iterator[dict]
     if "memory" in parts:
         for label in MODELS:
             yield row(f"peak memory of a step {label}", peak_memory(label))
-
-
-FOLDER = RUNS / "speed"
-MEASUREMENTS: dict[str, Callable[[], list[dict]]] = {
-    "table": lambda: list(table(["step", "share", "decode", "sample", "memory"])),
-    "ladder": ladder,
-    "roofline": lambda: [
-        {"matrix_rate": matrix_rate(), "bandwidth": bandwidth()} | row for row in roofline()
-    ],
-    "costs": costs,
-    "precision": lambda: precision_gap("MOSES 2x512"),
-    "released": lambda: [row for label in MODELS for row in released_progress(label, minutes=3)],
-}
-"""What chapter 8 shows, as it is recorded."""
-_SHORT = {
-    "laptop": {
-        "table": lambda: list(table(["step", "share"], rounds=1)),
-        "precision": lambda: precision_gap("MOSES 2x512", steps=60, batch=64, every=10),
-        "released": lambda: released_progress("MOSES 2x512", minutes=1),
-    },
-    "smoke": {
-        "table": lambda: list(table(["step"], rounds=1, batch=8)),
-        "ladder": lambda: ladder(size=32, layers=1, steps=4, batch=8),
-        "roofline": lambda: roofline((32, 64), 8, 4),
-        "costs": lambda: costs((8, 16), (2, 4), (16, 32)),
-        "precision": lambda: precision_gap("MOSES 2x512", steps=2, batch=8, every=1),
-        "released": lambda: released_progress("MOSES 2x512", minutes=0.01, batch=8),
-    },
-}
-
-
-def measured(name: str, budget: str) -> list[dict]:
-    """A measurement of `MEASUREMENTS`: read at "recorded", else made now, shorter at "laptop" and "smoke".
-
-    Raises:
-        KeyError: there is no such measurement.
-    """
-    if budget == "recorded":
-        return json.loads((FOLDER / f"{name}.json").read_text())["rows"]
-    return _SHORT.get(budget, {}).get(name, MEASUREMENTS[name])()
-
-
-def record(name: str) -> None:
-    """Makes a measurement in full and keeps it under data/runs/speed with its provenance."""
-    rows = MEASUREMENTS[name]()
-    content = {
-        "measurement": name,
-        "provenance": provenance() | {"threads": torch.get_num_threads()},
-        "rows": rows,
-    }
-    with replace_file(FOLDER / f"{name}.json") as path:
-        path.write_text(json.dumps(content, indent=1) + "\n")

@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "ddvae"
 FLOORS = [
     ["files", "workers", "fused", "kernels", "proposals", "relaxation", "schedules"],
     ["gru", "nets", "vae", "sources", "data", "smiles", "chem", "tanimoto", "chemnet", "molsets"],
-    ["layout", "train", "codec", "score", "moses", "plane", "metrics"],
+    ["layout", "train", "codec", "latent", "score", "moses", "plane", "metrics"],
     [
         "paper",
         "presets",
@@ -22,6 +22,8 @@ FLOORS = [
         "curves",
         "released",
         "speed",
+        "parity",
+        "measurements",
         "plots",
         "pictures",
         "charts",

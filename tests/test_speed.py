@@ -7,6 +7,7 @@ import torch
 
 from ddvae import charts, speed
 from ddvae.experiments import PRESETS
+from ddvae.measurements import MEASUREMENTS, measured
 from ddvae.released import RejectionSampler, Released, released_batches
 from ddvae.vae import relaxed_elbo
 
@@ -63,16 +64,16 @@ def test_rates_are_objects_a_second():
     assert found["baseline"] <= 200
 
 
-@pytest.mark.parametrize("name", [n for n in speed.MEASUREMENTS if n != "table"])
+@pytest.mark.parametrize("name", [n for n in MEASUREMENTS if n not in ("table", "parity")])
 def test_measurements_at_smoke(name):
-    rows = speed.measured(name, "smoke")
+    rows = measured(name, "smoke")
     numbers = [v for row in rows for v in row.values() if isinstance(v, float)]
     assert rows and all(v >= 0 for v in numbers)
 
 
-@pytest.mark.parametrize("name", list(speed.MEASUREMENTS))
+@pytest.mark.parametrize("name", list(MEASUREMENTS))
 def test_measurements_are_recorded(name):
-    assert speed.measured(name, "recorded")
+    assert measured(name, "recorded")
 
 
 def test_verdicts():
@@ -85,7 +86,7 @@ def test_verdicts():
 
 def test_precisions_stay_together():
     """What chapter 8 shows: over 2,000 steps the mean loss within one percent."""
-    rows = speed.measured("precision", "recorded")
+    rows = measured("precision", "recorded")
     assert rows[-1]["step"] == 2_000
     loss = {name: sum(row[name] for row in rows) for name in ("float32", "bfloat16")}
     assert abs(loss["bfloat16"] / loss["float32"] - 1) < 0.01
@@ -93,13 +94,13 @@ def test_precisions_stay_together():
 
 
 def test_charts_hold_the_numbers():
-    ladder = speed.measured("ladder", "recorded")
+    ladder = measured("ladder", "recorded")
     fig = charts.ladder_bars(ladder)
     assert list(fig.data[0].x) == [row["sequences_per_s"] for row in ladder]
     rows = [{"minutes": 1.0, "exact": 0.1}, {"minutes": 2.0, "exact": 0.4}]
     fig = charts.progress_lines({"A": rows}, {"A": rows[:1]})
     assert [t.name for t in fig.data] == ["A, this engine", "A, released way"]
     assert list(fig.data[0].y) == [10.0, 40.0]
-    assert len(charts.cost_lines(speed.measured("costs", "recorded")).data) == 6
-    assert len(charts.roofline_chart(speed.measured("roofline", "recorded")).data) == 2
-    assert len(charts.precision_lines(speed.measured("precision", "smoke")).data) == 4
+    assert len(charts.cost_lines(measured("costs", "recorded")).data) == 6
+    assert len(charts.roofline_chart(measured("roofline", "recorded")).data) == 2
+    assert len(charts.precision_lines(measured("precision", "smoke")).data) == 4

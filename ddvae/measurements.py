@@ -1,0 +1,77 @@
+"""Measurements by name: made, or read from data/runs/speed where they are recorded."""
+
+import json
+from collections.abc import Callable
+
+import torch
+
+from .files import replace_file
+from .parity import parity
+from .records import RUNS, provenance
+from .speed import (
+    MODELS,
+    bandwidth,
+    costs,
+    ladder,
+    matrix_rate,
+    precision_gap,
+    released_progress,
+    roofline,
+    table,
+)
+
+__all__ = ["MEASUREMENTS", "measured", "record"]
+
+FOLDER = RUNS / "speed"
+MEASUREMENTS: dict[str, Callable[[], list[dict]]] = {
+    "table": lambda: list(table(["step", "share", "decode", "sample", "memory"])),
+    "ladder": ladder,
+    "roofline": lambda: [
+        {"matrix_rate": matrix_rate(), "bandwidth": bandwidth()} | row for row in roofline()
+    ],
+    "costs": costs,
+    "precision": lambda: precision_gap("MOSES 2x512"),
+    "released": lambda: [row for label in MODELS for row in released_progress(label, minutes=3)],
+    "parity": parity,
+}
+"""What chapters 5 and 8 show, as it is recorded."""
+_SHORT = {
+    "laptop": {
+        "table": lambda: list(table(["step", "share"], rounds=1)),
+        "precision": lambda: precision_gap("MOSES 2x512", steps=60, batch=64, every=10),
+        "released": lambda: released_progress("MOSES 2x512", minutes=1),
+        "parity": lambda: parity(2_000),
+    },
+    "smoke": {
+        "table": lambda: list(table(["step"], rounds=1, batch=8)),
+        "ladder": lambda: ladder(size=32, layers=1, steps=4, batch=8),
+        "roofline": lambda: roofline((32, 64), 8, 4),
+        "costs": lambda: costs((8, 16), (2, 4), (16, 32)),
+        "precision": lambda: precision_gap("MOSES 2x512", steps=2, batch=8, every=1),
+        "released": lambda: released_progress("MOSES 2x512", minutes=0.01, batch=8),
+        "parity": lambda: parity(60),
+    },
+}
+
+
+def measured(name: str, budget: str) -> list[dict]:
+    """A measurement of `MEASUREMENTS`: read at "recorded", else made now, shorter at "laptop" and "smoke".
+
+    Raises:
+        KeyError: there is no such measurement.
+    """
+    if budget == "recorded":
+        return json.loads((FOLDER / f"{name}.json").read_text())["rows"]
+    return _SHORT.get(budget, {}).get(name, MEASUREMENTS[name])()
+
+
+def record(name: str) -> None:
+    """Makes a measurement in full and keeps it under data/runs/speed with its provenance."""
+    rows = MEASUREMENTS[name]()
+    content = {
+        "measurement": name,
+        "provenance": provenance() | {"threads": torch.get_num_threads()},
+        "rows": rows,
+    }
+    with replace_file(FOLDER / f"{name}.json") as path:
+        path.write_text(json.dumps(content, indent=1) + "\n")
