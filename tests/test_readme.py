@@ -55,8 +55,8 @@ def zinc_row():
 def moses_sentence():
     found = recorded("moses-ddvae-triweight")[0]
     ours = [found.results[key] for key in ("sequence_accuracy", "kl_nats", "valid")]
-    minutes = found.seconds / 60
-    return "{:.1f} % at {:.0f} nats with {:.0f} % of samples valid".format(*ours) + f" after {minutes:.0f} minutes"
+    numbers = (*ours, found.seconds / 60)
+    return "{:.1f} % at {:.0f} nats with {:.0f} % of samples valid after {:.0f} minutes".format(*numbers)
 
 
 def speed_row():
