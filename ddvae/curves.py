@@ -2,7 +2,8 @@
 
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from .files import replace_file
 from .metrics import at_accuracy, evaluate
 from .records import Record
 
-__all__ = ["LEVELS", "curve", "table_three"]
+__all__ = ["LEVELS", "curve", "final_metrics", "table_three"]
 
 LEVELS = (0.7, 0.8, 0.9)
 """Sequence-wise accuracies of Table 3."""
@@ -26,23 +27,44 @@ def curve(record: Record, **how) -> list[dict]:
         record: Of a run on molecules.
         how: Settings of `evaluate`: n_jobs, device, progress.
     """
-    file = record.folder / "curve.json"
-    if file.is_file():
-        return json.loads(file.read_text())
-    rows = []
-    for name, kept in sorted(record.arrays.items()):
-        if not name.startswith("snapshot_"):
-            continue
-        epoch = int(name.removeprefix("snapshot_"))
-        seen = int(record.log[epoch - 1]["step"]) * record.settings["batch_size"]
-        row = {"epoch": epoch, "molecules": seen, "n": len(kept["samples"])}
-        row |= {key: float(kept[key]) for key in ("accuracy", "kl")}
-        if len(kept["samples"]):
-            row |= evaluate([string.decode() for string in kept["samples"]], **how)
-        rows.append(row)
-    with replace_file(file) as beside:
-        beside.write_text(json.dumps(rows, indent=1) + "\n")
-    return rows
+    return _kept(
+        record.folder / "curve.json", lambda: [_judge(record, *kept, **how) for kept in _snapshots(record)]
+    )
+
+
+def final_metrics(record: Record, **how) -> dict[str, float]:
+    """MOSES' metrics of the samples of the trained model, kept beside the record as metrics.json.
+
+    Args:
+        record: Of a run on molecules.
+        how: Settings of `evaluate`.
+    """
+    return _kept(record.folder / "metrics.json", lambda: evaluate(_strings(record.arrays["samples"]), **how))
+
+
+def _snapshots(record: Record) -> list[tuple[int, np.ndarray]]:
+    names = sorted(name for name in record.arrays if name.startswith("snapshot_"))
+    return [(int(name.removeprefix("snapshot_")), record.arrays[name]) for name in names]
+
+
+def _judge(record: Record, epoch: int, kept: np.ndarray, **how) -> dict:
+    seen = int(record.log[epoch - 1]["step"]) * record.settings["batch_size"]
+    row = {"epoch": epoch, "molecules": seen, "n": len(kept["samples"])}
+    row |= {key: float(kept[key]) for key in ("accuracy", "kl")}
+    return row | (evaluate(_strings(kept["samples"]), **how) if row["n"] else {})
+
+
+def _strings(samples: np.ndarray) -> list[str]:
+    return [string.decode() for string in samples]
+
+
+def _kept(file: Path, compute: Callable):
+    """What the file holds, else what is computed and then kept there."""
+    if not file.is_file():
+        content = json.dumps(compute(), indent=1) + "\n"
+        with replace_file(file) as beside:
+            beside.write_text(content)
+    return json.loads(file.read_text())
 
 
 def table_three(curves: Sequence[list[dict]], key: str) -> dict[float, tuple[float, float]]:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ddvae.curves import curve, table_three
+from ddvae.curves import curve, final_metrics, table_three
 from ddvae.records import Record
 from ddvae.smiles import moses_strings
 
@@ -18,7 +18,7 @@ def snapshot(accuracy, samples):
 
 def test_a_curve_is_computed_once(tmp_path):
     arrays = {
-        "samples": np.zeros(3),
+        "samples": np.array([*moses_strings("test")[60:70], "C1"], dtype=bytes),
         "snapshot_0003": snapshot(0.8, moses_strings("test")[:60]),
         "snapshot_0002": snapshot(0.1, []),
     }
@@ -28,8 +28,10 @@ def test_a_curve_is_computed_once(tmp_path):
     first, second = rows = curve(record)
     assert first == {"epoch": 2, "molecules": 5120, "n": 0, "accuracy": 0.1, "kl": 50.0}
     assert second["n"] == 60 and second["valid"] == 1 and second["SNN/Test"] == 1
+    final = final_metrics(record)
+    assert final["valid"] == 10 / 11 and final["SNN/Test"] == 1
     (tmp_path / "arrays.npz").unlink()
-    assert curve(record) == rows
+    assert curve(record) == rows and final_metrics(record) == final
 
 
 def test_table_three_by_hand():
