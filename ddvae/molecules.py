@@ -227,7 +227,7 @@ _PUBLISHED = {
         learning_rate=Step(5e-4, factor=0.5, every=50),
         clip_value=2.0,
         seeds=1,
-        short=(3, 15, (5e-4, 5e-4), 0.93),
+        short=(3, 18, (1e-4, 1e-4), 0.96),
     ),
 }
 
