@@ -3,18 +3,35 @@
 import json
 import statistics
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from .files import replace_file
 from .metrics import at_accuracy, evaluate
-from .records import Record
+from .records import Record, recorded
 
-__all__ = ["LEVELS", "curve", "final_metrics", "table_three"]
+__all__ = ["LEVELS", "METHODS", "curve", "final_metrics", "sweeps", "table_three"]
 
 LEVELS = (0.7, 0.8, 0.9)
 """Sequence-wise accuracies of Table 3."""
+METHODS = {
+    "VAE (G)": "vae-gaussian",
+    "VAE (T)": "vae-triweight",
+    "DD-VAE (G)": "ddvae-gaussian",
+    "DD-VAE (T)": "ddvae-triweight",
+}
+"""Rows of Table 3, with the part of a preset's name."""
+
+
+def sweeps() -> dict[str, list[Record]]:
+    """Recorded sweeps by method of Table 3, one a seed; a method without any is missing."""
+    found = {}
+    for title, name in METHODS.items():
+        with suppress(FileNotFoundError):
+            found[title] = recorded(f"moses-sweep-{name}")
+    return found
 
 
 def curve(record: Record, **how) -> list[dict]:
