@@ -209,7 +209,7 @@ def _read_codes(file: str, size: int) -> torch.Tensor:
 
 def _moses_metrics(arguments: argparse.Namespace) -> int:
     from .files import replace_file
-    from .moses import evaluate, molecules_behind
+    from .moses import evaluate, molecules_behind, profile
     from .smiles import smiles_column
 
     if arguments.n is not None and arguments.n < 1:
@@ -218,6 +218,9 @@ def _moses_metrics(arguments: argparse.Namespace) -> int:
     if arguments.reference:
         known = smiles_column(arguments.reference)
         references = {"test": known, "test_scaffolds": False, "train": known}
+        if arguments.path == "fast" and known:
+            ours = profile(known, n_jobs=arguments.n_jobs, device=arguments.device)
+            references |= {"test": ours, "train": ours.smiles or False}
     strings = smiles_column(arguments.file)[: arguments.n]
     options = ("path", "device", "n_jobs", "resamples", "extrapolate")
     results = evaluate(
@@ -233,7 +236,8 @@ def _moses_metrics(arguments: argparse.Namespace) -> int:
         print(f"{name:28} {text:>19} {counts[name]:>8,}")
     if arguments.json:
         with replace_file(arguments.json) as beside:
-            beside.write_text(json.dumps({"metrics": results, "n": counts}, indent=1))
+            known = {name: None if value != value else value for name, value in results.items()}
+            beside.write_text(json.dumps({"metrics": known, "n": counts}, indent=1))
     return 0
 
 

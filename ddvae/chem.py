@@ -10,7 +10,7 @@ import numpy as np
 
 from .sources import molsets_file
 
-__all__ = ["Traits", "canonical", "draw_grid", "rdkit_version", "score_parts", "traits"]
+__all__ = ["Traits", "canonical", "draw_grid", "library_versions", "score_parts", "traits"]
 
 FINGERPRINT_BITS = 1024
 """Of Morgan fingerprints of radius 2, as MOSES takes them."""
@@ -55,6 +55,7 @@ def traits(strings: Iterable[str | None]) -> list[Traits | None]:
     from rdkit import Chem, rdBase
     from rdkit.Chem import AllChem, rdFingerprintGenerator
 
+    _sascorer(), _patterns()  # read now: a call without strings prepares a process
     morgan = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FINGERPRINT_BITS)
     with rdBase.BlockLogs():
         molecules = [_molecule(string) for string in strings]
@@ -83,13 +84,13 @@ def score_parts(strings: Iterable[str], cycle: str = "basis") -> list[tuple[floa
     """
     from rdkit import rdBase
     from rdkit.Chem import Crippen
-    from rdkit.Contrib.SA_Score import sascorer
 
+    synthetic_accessibility = _sascorer().calculateScore
     with rdBase.BlockLogs():
         return [
             None
             if molecule is None
-            else (Crippen.MolLogP(molecule), sascorer.calculateScore(molecule), _excess(molecule, cycle))
+            else (Crippen.MolLogP(molecule), synthetic_accessibility(molecule), _excess(molecule, cycle))
             for molecule in map(_molecule, strings)
         ]
 
@@ -137,11 +138,12 @@ def draw_grid(
     )
 
 
-def rdkit_version() -> str:
-    """Part of the identity of whatever RDKit computed."""
+def library_versions() -> str:
+    """Part of the identity of whatever is computed here."""
+    import networkx
     from rdkit import rdBase
 
-    return rdBase.rdkitVersion
+    return f"RDKit {rdBase.rdkitVersion}, networkx {networkx.__version__}"
 
 
 def _molecule(string: str | None):
@@ -157,7 +159,6 @@ def _molecule(string: str | None):
 def _properties(molecule) -> tuple[float, float, float, float]:
     """logP, SA, QED and weight; NaN where RDKit has none for this molecule."""
     from rdkit.Chem import QED, Crippen, Descriptors
-    from rdkit.Contrib.SA_Score import sascorer
 
     try:
         parts = QED.properties(molecule)
@@ -165,7 +166,7 @@ def _properties(molecule) -> tuple[float, float, float, float]:
             logp, weight = parts.ALOGP, parts.MW
         else:  # QED drops explicit hydrogens, these two count them
             logp, weight = Crippen.MolLogP(molecule), Descriptors.MolWt(molecule)
-        return logp, sascorer.calculateScore(molecule), QED.qed(molecule, qedProperties=parts), weight
+        return logp, _sascorer().calculateScore(molecule), QED.qed(molecule, qedProperties=parts), weight
     except (ValueError, RuntimeError, ZeroDivisionError):
         return (math.nan,) * 4
 
@@ -232,3 +233,12 @@ def _patterns() -> list:
     with open(molsets_file("metrics", "wehi_pains.csv"), newline="") as stream:
         smarts += [row[0] for row in csv.reader(stream)]
     return [Chem.MolFromSmarts(one) for one in smarts]
+
+
+@cache
+def _sascorer():
+    """RDKit's module of the synthetic accessibility score, with its table read."""
+    from rdkit.Contrib.SA_Score import sascorer
+
+    sascorer.readFragmentScores()
+    return sascorer

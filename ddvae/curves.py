@@ -4,12 +4,13 @@ import json
 import statistics
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 
+from .experiments import PRESETS
 from .files import replace_file
 from .metrics import at_accuracy, evaluate
+from .molecules import Smiles
 from .records import Record, recorded
 
 __all__ = ["LEVELS", "METHODS", "curve", "final_metrics", "sweeps", "table_three"]
@@ -34,7 +35,7 @@ def sweeps() -> dict[str, list[Record]]:
     return found
 
 
-def curve(record: Record, **how) -> list[dict]:
+def curve(record: Record, progress: bool = False) -> list[dict]:
     """One row a snapshot: epoch, molecules seen, accuracy, nats, and MOSES' metrics of its samples.
 
     The metrics of a snapshot without samples are missing. They are computed once and kept beside the
@@ -42,21 +43,29 @@ def curve(record: Record, **how) -> list[dict]:
 
     Args:
         record: Of a run on molecules.
-        how: Settings of `evaluate`: n_jobs, device, progress.
+        progress: Whether to show bars.
+
+    Raises:
+        ValueError: a run on something else.
     """
     return _kept(
-        record.folder / "curve.json", lambda: [_judge(record, *kept, **how) for kept in _snapshots(record)]
+        record, "curve.json", lambda: [_judge(record, *kept, progress) for kept in _snapshots(record)]
     )
 
 
-def final_metrics(record: Record, **how) -> dict[str, float]:
+def final_metrics(record: Record, progress: bool = False) -> dict[str, float]:
     """MOSES' metrics of the samples of the trained model, kept beside the record as metrics.json.
 
     Args:
         record: Of a run on molecules.
-        how: Settings of `evaluate`.
+        progress: Whether to show bars.
+
+    Raises:
+        ValueError: a run on something else.
     """
-    return _kept(record.folder / "metrics.json", lambda: evaluate(_strings(record.arrays["samples"]), **how))
+    return _kept(
+        record, "metrics.json", lambda: evaluate(_strings(record.arrays["samples"]), progress=progress)
+    )
 
 
 def _snapshots(record: Record) -> list[tuple[int, np.ndarray]]:
@@ -64,19 +73,22 @@ def _snapshots(record: Record) -> list[tuple[int, np.ndarray]]:
     return [(int(name.removeprefix("snapshot_")), record.arrays[name]) for name in names]
 
 
-def _judge(record: Record, epoch: int, kept: np.ndarray, **how) -> dict:
+def _judge(record: Record, epoch: int, kept: np.ndarray, progress: bool) -> dict:
     seen = int(record.log[epoch - 1]["step"]) * record.settings["batch_size"]
     row = {"epoch": epoch, "molecules": seen, "n": len(kept["samples"])}
     row |= {key: float(kept[key]) for key in ("accuracy", "kl")}
-    return row | (evaluate(_strings(kept["samples"]), **how) if row["n"] else {})
+    return row | (evaluate(_strings(kept["samples"]), progress=progress) if row["n"] else {})
 
 
 def _strings(samples: np.ndarray) -> list[str]:
     return [string.decode() for string in samples]
 
 
-def _kept(file: Path, compute: Callable):
-    """What the file holds, else what is computed and then kept there."""
+def _kept(record: Record, name: str, compute: Callable):
+    """What a file of `JUDGED` beside the record holds, else what is computed and then kept there."""
+    if not isinstance(PRESETS[record.name], Smiles):
+        raise ValueError(f"{record.folder} holds a run of {record.name}; expected a model of molecules")
+    file = record.folder / name
     if not file.is_file():
         content = json.dumps(compute(), indent=1) + "\n"
         with replace_file(file) as beside:
@@ -100,7 +112,7 @@ def table_three(curves: Sequence[list[dict]], key: str) -> dict[float, tuple[flo
     for level in LEVELS:
         values = []
         for rows in curves:
-            judged = [row for row in rows if key in row]
+            judged = [row for row in rows if np.isfinite(row.get(key, np.nan))]
             value = at_accuracy([row["accuracy"] for row in judged], [row[key] for row in judged], level)
             values += [value] if np.isfinite(value) else []
         mean = statistics.mean(values) if values else np.nan

@@ -20,14 +20,15 @@ def reference_metrics(smiles: list[str], **settings) -> dict[str, float]:
         settings: Its keywords: k, n_jobs, device, batch_size, test, test_scaffolds, train.
 
     Raises:
-        RuntimeError: molsets failed; its last line tells why.
+        ValueError: molsets failed; its last line tells why.
     """
     request = json.dumps({"gen": list(smiles)} | settings)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", __name__], input=request, capture_output=True, text=True
     )
     if done.returncode:
-        raise RuntimeError(f"molsets failed: {done.stderr.strip().splitlines()[-1]}")
+        last = (done.stderr.strip().splitlines() or ["it told nothing"])[-1]
+        raise ValueError(f"molsets failed with exit code {done.returncode}: {last}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -60,8 +61,10 @@ def _supply_what_vanished() -> None:
     AllChem.GetMorganFingerprintAsBitVect = morgan
 
 
-if __name__ == "__main__":
+if __name__ in ("__main__", "__mp_main__"):  # also where molsets' own processes are not forked
     _supply_what_vanished()
+
+if __name__ == "__main__":
     from moses.metrics import get_all_metrics
 
     found = get_all_metrics(**json.load(sys.stdin))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -116,7 +117,7 @@ def profile(
     )
     if lost:
         warnings.warn(
-            f"{len(lost)} strings took over {time_limit:g} s and count as no molecules, "
+            f"{len(lost)} strings took over {time_limit:g} s or crashed and count as no molecules, "
             f"the first one {distinct[lost[0]][:60]!r}",
             stacklevel=2,
         )
@@ -150,9 +151,9 @@ def evaluate(
     n_jobs: int | None = None,
     device: str = "cpu",
     ks: Sequence[int] = (1000, 10000),
-    train: Iterable[str] | bool | None = None,
+    train: Iterable[str] | Literal[False] | None = None,
     test: Iterable[str] | Profile | None = None,
-    test_scaffolds: Iterable[str] | Profile | bool | None = None,
+    test_scaffolds: Iterable[str] | Profile | Literal[False] | None = None,
     path: str = "fast",
     extrapolate: bool = False,
     resamples: int = 0,
@@ -168,7 +169,7 @@ def evaluate(
         smiles: The set, of strings or its `profile`; None and the empty string count as invalid.
         n_jobs, device, time_limit, progress: As in `profile`.
         ks: Each gives a key unique@k, the share of distinct ones among the first k molecules.
-        train: Reference for Novelty; None for MOSES' training set, False leaves it out.
+        train: Reference for Novelty, canonical strings; None for MOSES' training set, False leaves it out.
         test: Reference; None for MOSES' test set.
         test_scaffolds: Second reference; None for MOSES' scaffold test set, False leaves it out.
         path: "fast", or "reference": molsets' own functions, which know none of the options below.
@@ -180,13 +181,17 @@ def evaluate(
 
     Source: Polykovskiy et al. (2018a), molsets 0.3.1.
     """
-    if path not in ("fast", "reference"):
-        raise ValueError(f"path is {path!r}; expected 'fast' or 'reference'")
     ks = tuple(ks)
     if not all(type(k) is int and k > 0 for k in ks):
         raise ValueError(f"ks is {ks}; expected whole numbers from 1")
+    if resamples < 0:
+        raise ValueError(f"resamples is {resamples}; expected a whole number from 0")
     if path == "reference":
+        if extrapolate or resamples:
+            raise ValueError("extrapolate and resamples are set; expected them with path 'fast' alone")
         return _by_molsets(smiles, ks, n_jobs, device, test, test_scaffolds, train)
+    if path != "fast":
+        raise ValueError(f"path is {path!r}; expected 'fast' or 'reference'")
     how = {"n_jobs": n_jobs, "device": device, "time_limit": time_limit, "progress": progress}
     found = smiles if isinstance(smiles, Profile) else profile(smiles, **how)
     references = {"Test": _reference(test, "test", how)}
@@ -205,7 +210,7 @@ def evaluate(
         values = [getattr(one, name) for one in found.traits]
         results[key] = _wasserstein(references["Test"].values[key], np.array(values))
     if train is not False:
-        known = moses_strings("train") if train is None else train
+        known = moses_strings("train") if train is None else _checked(train, "train")
         fresh = set(found.smiles)
         results["Novelty"] = _ratio(len(fresh.difference(known)), len(fresh))
     _tell_missing(results, found)
@@ -224,22 +229,23 @@ def molecules_behind(results: dict[str, float], given: int) -> dict[str, int]:
     return {key: counts.get(key, valid) for key in results} | {"valid": given}
 
 
-def _checked(smiles: Iterable[str | None]) -> list[str | None]:
-    if isinstance(smiles, str):
-        raise TypeError(f"smiles is one string, {smiles[:60]!r}; expected a list of strings")
-    strings = list(smiles)
+def _checked(given: Iterable[str | None], name: str = "smiles") -> list[str | None]:
+    """The strings of an argument of that name, which must be some and nothing else."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"{name} is {given!r:.60}; expected a list of strings")
+    strings = list(given)
     if not strings:
-        raise ValueError("smiles is empty; expected at least one string")
+        raise ValueError(f"{name} is empty; expected at least one string")
     for i, string in enumerate(strings):
         if not isinstance(string, str | None):
-            raise TypeError(f"smiles[{i}] is {string!r}; expected a string or None")
+            raise TypeError(f"{name}[{i}] is {string!r}; expected a string or None")
     return strings
 
 
-def _reference(given: Iterable[str] | Profile | bool | None, split: str, how: dict) -> Reference:
-    if given is None or given is True:
+def _reference(given: Iterable[str] | Profile | None, split: str, how: dict) -> Reference:
+    if given is None:
         return moses_reference(split)
-    return (given if isinstance(given, Profile) else profile(given, **how)).reference()
+    return (given if isinstance(given, Profile) else profile(_checked(given, split), **how)).reference()
 
 
 def _against(
@@ -320,7 +326,12 @@ def _by_molsets(smiles, ks, n_jobs, device, test, test_scaffolds, train) -> dict
             raise TypeError(f"{name} is a Profile; expected strings where path is 'reference'")
     # molsets would take None for an error and the empty string for a molecule; this is neither
     strings = [string or "?" for string in _checked(smiles)]
-    given = {name: list(some) for name, some in sets.items() if some is not None and some is not False}
-    results = reference_metrics(strings, k=list(ks), n_jobs=n_jobs or os.cpu_count(), device=device, **given)
+    given = {
+        name: [string for string in _checked(some, name) if string]
+        for name, some in sets.items()
+        if some is not None and some is not False
+    }
+    n_jobs = os.cpu_count() if n_jobs is None else n_jobs
+    results = reference_metrics(strings, k=list(ks), n_jobs=n_jobs, device=device, **given)
     left_out = ("/TestSF" if test_scaffolds is False else "?", "Novelty" if train is False else "?")
     return {key: value for key, value in results.items() if not key.endswith(left_out)}

@@ -1,6 +1,6 @@
 """MOSES' metrics, ours against molsets' own on the same molecules."""
 
-import resource
+import sys
 import time
 
 import numpy as np
@@ -24,7 +24,7 @@ def parity(n: int = 10_000, n_jobs: int = 2) -> list[dict]:
     strings = [string[:-1] if i % 10 == 0 else string for i, string in enumerate(chosen)]
     begin = time.perf_counter()
     ours = evaluate(strings, n_jobs=n_jobs)
-    middle, memory = time.perf_counter(), _peak_gib()
+    middle, memory = time.perf_counter(), _peak_gib(n_jobs)
     theirs = evaluate(strings, n_jobs=n_jobs, path="reference")
     took = {"n": n, "our seconds": middle - begin, "molsets' seconds": time.perf_counter() - middle}
     return [
@@ -35,7 +35,12 @@ def parity(n: int = 10_000, n_jobs: int = 2) -> list[dict]:
     ]
 
 
-def _peak_gib() -> float:
-    """Of this process and the largest of those it started."""
+def _peak_gib(n_jobs: int) -> float:
+    """Of this process and, times their number, of the largest of those it started."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return float("nan")
+    unit = 2**30 if sys.platform == "darwin" else 2**20
     kib = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(kib) / 2**20
+    return (kib[0] + n_jobs * kib[1]) / unit

@@ -1,15 +1,17 @@
 """The penalised logP that chapter 6 optimises (Eq. 25 and 26)."""
 
 import hashlib
+import warnings
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from .chem import rdkit_version, score_parts
+from .chem import library_versions, score_parts
 from .files import replace_file
 from .workers import map_chunks
 
@@ -98,18 +100,22 @@ def parts(
 
     Raises:
         ValueError: cycle has another value.
+        TypeError: smiles is one string.
     """
+    if isinstance(smiles, str):
+        raise TypeError(f"smiles is one string, {smiles[:60]!r}; expected a list of strings")
     if cycle not in ("basis", "sssr"):
         raise ValueError(f"cycle is {cycle!r}; expected 'basis' or 'sssr'")
     strings = [string or "" for string in smiles]
     file = None
     if len(strings) >= WORTH_KEEPING:
-        key = hashlib.sha256("\n".join([rdkit_version(), cycle, *strings]).encode("utf-8", "replace"))
+        text = "\n".join([library_versions(), cycle, *strings])
+        key = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
         file = KEPT / f"{key.hexdigest()[:32]}.npy"
         kept = _kept(file, len(strings))
         if kept is not None:
             return kept
-    rows, _ = map_chunks(
+    rows, lost = map_chunks(
         partial(score_parts, cycle=cycle),
         strings,
         n_jobs=n_jobs,
@@ -117,9 +123,15 @@ def parts(
         label="scores" if progress else None,
     )
     found = np.array([row or (np.nan,) * 3 for row in rows], dtype=np.float64).reshape(-1, 3)
-    if file is not None:
-        with replace_file(file) as beside, open(beside, "wb") as stream:
-            np.save(stream, found)
+    if lost:
+        warnings.warn(
+            f"{len(lost)} strings took over {time_limit:g} s or crashed and have no score, "
+            f"the first one {strings[lost[0]][:60]!r}",
+            stacklevel=3,
+        )
+    elif file is not None:
+        with suppress(OSError), replace_file(file) as beside, open(beside, "wb") as stream:
+            np.save(stream, found)  # a package that may not write beside itself computes anew
     return found
 
 

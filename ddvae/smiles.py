@@ -3,6 +3,7 @@
 Tokens are bytes that stay in memory: a batch is one indexing operation, no molecule is touched in Python.
 """
 
+import csv
 import gzip
 import hashlib
 import math
@@ -208,8 +209,8 @@ def read_smiles(path: str | Path, vocabulary: Vocabulary | None = None) -> tuple
     """SMILES strings of a file and, by reason, how many lines were left out.
 
     Args:
-        path: A text file, gzip or not, with a molecule first on each line (.smi), or a table with a
-            column named smiles (.csv); "-" reads standard input.
+        path: A text file, gzip or not, with a molecule first on each line (.smi), or a table whose
+            header names a column smiles or ...smiles (.csv); "-" reads standard input.
         vocabulary: Lines with a character outside it are left out; None takes any ASCII.
 
     Raises:
@@ -234,12 +235,14 @@ def read_smiles(path: str | Path, vocabulary: Vocabulary | None = None) -> tuple
 
 def smiles_column(path: str | Path) -> list[str]:
     """One string a line of a file, as it is; the arguments and errors of `read_smiles`."""
-    fields = [line.replace(",", " ").replace("\t", " ").split() for line in _text(path).splitlines()]
-    column = 0
-    header = [field.lower() for field in fields[0]] if fields else []
-    if "smiles" in header:
-        column, fields = header.index("smiles"), fields[1:]
-    return [field[column] if len(field) > column else "" for field in fields]
+    lines = _text(path).splitlines()
+    table = bool(lines) and "," in lines[0]
+    fields = list(csv.reader(lines)) if table else [line.split() for line in lines]
+    header = [field.strip().lower() for field in fields[0]] if fields else []
+    named = sorted((name for name in header if name.endswith("smiles")), key=len)
+    column = header.index(named[0]) if named else 0
+    strings = [field[column].strip() if len(field) > column else "" for field in fields]
+    return strings[1:] if named else strings
 
 
 def _text(path: str | Path) -> str:
@@ -257,7 +260,7 @@ def _text(path: str | Path) -> str:
     if b"\0" in content:
         raise ValueError(f"{path} is no text; expected SMILES strings, one a line")
     try:
-        return content.decode()
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no text ({error}); expected SMILES strings, one a line") from None
 

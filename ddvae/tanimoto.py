@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .fused import has_bfloat16_unit
+
 __all__ = ["mean_similarities", "nearest_similarities"]
 
 BLOCK = 2048
@@ -28,7 +30,7 @@ def nearest_similarities(found: np.ndarray, stock: np.ndarray, device: str = "cp
     """
     order = np.argsort(sizes := _sizes(stock), kind="stable")
     values, starts = np.unique(sizes[order], return_index=True)
-    dtype = _exact_dtype(_sizes(found), sizes)
+    dtype = _exact_dtype(device, _sizes(found), sizes)
     blocks = [_bits(found[i : i + BLOCK], dtype, device) for i in range(0, len(found), BLOCK)]
     own = [block.sum(1, dtype=torch.float32).double() for block in blocks]
     best = [torch.zeros_like(size) for size in own]
@@ -54,7 +56,7 @@ def mean_similarities(found: np.ndarray, powers: tuple[int, ...] = (1, 2), devic
     Returns:
         (len(powers), B) float64.
     """
-    dtype = _exact_dtype(_sizes(found))
+    dtype = _exact_dtype(device, _sizes(found))
     blocks = [_bits(found[i : i + BLOCK], dtype, device) for i in range(0, len(found), BLOCK)]
     sizes = [block.sum(1, dtype=torch.float32) for block in blocks]
     sums = torch.zeros(len(powers), len(found), dtype=torch.float64, device=device)
@@ -69,14 +71,14 @@ def mean_similarities(found: np.ndarray, powers: tuple[int, ...] = (1, 2), devic
     return (sums / max(len(found), 1)).cpu().numpy()
 
 
-def _exact_dtype(*sizes: np.ndarray) -> torch.dtype:
-    """bfloat16 where it counts exactly: whole numbers up to 256, which no overlap of such sizes exceeds."""
+def _exact_dtype(device: str, *sizes: np.ndarray) -> torch.dtype:
+    """bfloat16 where it is fast and counts exactly: no overlap of such sizes exceeds 256."""
     overlap = min(int(size.max(initial=0)) for size in sizes)
-    return torch.bfloat16 if overlap <= 256 else torch.float32
+    return torch.bfloat16 if overlap <= 256 and has_bfloat16_unit(device) else torch.float32
 
 
 def _sizes(packed: np.ndarray) -> np.ndarray:
-    return np.bitwise_count(packed).sum(1, dtype=np.int64)
+    return np.unpackbits(packed, axis=1).sum(1, dtype=np.int64)
 
 
 def _bits(packed: np.ndarray, dtype: torch.dtype, device: str) -> Tensor:

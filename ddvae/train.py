@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from .files import load_checkpoint, replace_file, save_checkpoint
+from .fused import has_bfloat16_unit
 from .schedules import Constant, HoldAccuracy, Schedule
 from .vae import VAE, Batch, Terms, decoder_likelihood, elbo, relaxed_elbo
 
@@ -341,7 +342,7 @@ def autocast(device: str | torch.device, precision: str) -> torch.autocast:
     """The context in which a model runs at a precision of `Run`; float32 where bfloat16 would be slower."""
     kind = torch.device(device).type
     wanted = precision == "bfloat16"
-    able = kind != "cpu" or torch.cpu.get_capabilities().get("amx_bf16", False)
+    able = has_bfloat16_unit(device)
     if wanted and not able:
         warnings.warn("this CPU has no bfloat16 matrix unit: products run in float32", stacklevel=3)
     return torch.autocast(kind, torch.bfloat16, enabled=wanted and able)

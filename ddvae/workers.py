@@ -7,6 +7,8 @@ __all__ = ["map_chunks"]
 
 CHUNK = 500
 """Items handed over at a time: enough to hide the transfer, few enough for a smooth progress bar."""
+EACH = 0.1
+"""Seconds granted to each item of a chunk beside the time limit, which is for one that hangs."""
 
 
 def map_chunks(
@@ -52,18 +54,24 @@ def map_chunks(
         max(1, min(n_jobs, len(chunks))), initializer=function, initargs=([],), context=get_context("loky")
     ) as pool:
 
-        def start(chunk):
-            return pool.schedule(function, args=(chunk,), timeout=time_limit)
+        def start(chunk, limit):
+            return pool.schedule(function, args=(chunk,), timeout=limit)
 
-        with _bar(label, items) as bar:
-            for future, chunk in [(start(chunk), chunk) for chunk in chunks]:
-                found = _result(future)
-                if found is None:
-                    alone = [_result(one) for one in [start([item]) for item in chunk]]
-                    lost += [len(results) + i for i, one in enumerate(alone) if one is None]
-                    found = [one[0] if one else None for one in alone]
-                results += found
-                bar.update(len(chunk))
+        try:
+            with _bar(label, items) as bar:
+                for future, chunk in [
+                    (start(chunk, time_limit + EACH * len(chunk)), chunk) for chunk in chunks
+                ]:
+                    found = _result(future)
+                    if found is None:
+                        alone = [_result(one) for one in [start([item], time_limit) for item in chunk]]
+                        lost += [len(results) + i for i, one in enumerate(alone) if one is None]
+                        found = [one[0] if one else None for one in alone]
+                    results += found
+                    bar.update(len(chunk))
+        except BaseException:
+            pool.stop()  # else leaving waits for all that is scheduled
+            raise
     return results, lost
 
 

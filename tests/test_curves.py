@@ -43,3 +43,13 @@ def test_table_three_by_hand():
     assert found[0.7] == pytest.approx((1.5, math.sqrt(0.5)))
     assert found[0.8][0] == 3 and math.isnan(found[0.8][1])
     assert math.isnan(found[0.9][0])
+
+
+def test_only_runs_on_molecules_have_curves(tmp_path):
+    with pytest.raises(ValueError, match="holds a run of bricks-vae-gaussian; expected a model of molecules"):
+        curve(Record("bricks-vae-gaussian", "full", 1, {}, {}, {}, 0.0, tmp_path))
+
+
+def test_a_missing_value_spoils_nothing():
+    rows = [{"accuracy": 0.61, "FCD/Test": math.nan}, {"accuracy": 0.7, "FCD/Test": 1.0}]
+    assert table_three([rows], "FCD/Test")[0.7][0] == 1

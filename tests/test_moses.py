@@ -39,9 +39,11 @@ def test_parity_with_molsets(strings, found):
         assert found[key] == pytest.approx(value, **tolerance), key
 
 
-def test_nothing_changes_in_this_process(strings, found):
+def test_nothing_changes_in_this_process():
     import pandas
 
+    sets = {"test": ["CCO", "CCC"], "test_scaffolds": ["CO", "C"], "train": ["C"]}
+    evaluate(["c1ccc2ccccc2c1", "CCO"], path="reference", **sets)
     assert not hasattr(np, "NaN") and not hasattr(pandas.DataFrame, "append")
     assert "rdkit.six" not in sys.modules and "moses" not in sys.modules
 
@@ -83,7 +85,17 @@ def test_one_molecule():
     "wrong, error, message",
     [
         ({"smiles": []}, ValueError, "smiles is empty"),
-        ({"smiles": "CCO"}, TypeError, "smiles is one string, 'CCO'; expected a list"),
+        ({"smiles": "CCO"}, TypeError, "smiles is 'CCO'; expected a list of strings"),
+        ({"train": True}, TypeError, "train is True; expected a list of strings"),
+        ({"train": []}, ValueError, "train is empty"),
+        ({"test": []}, ValueError, "test is empty"),
+        ({"resamples": -1}, ValueError, "resamples is -1; expected a whole number from 0"),
+        ({"path": "reference", "resamples": 3}, ValueError, "expected them with path 'fast' alone"),
+        (
+            {"path": "reference", "smiles": ["?"], "n_jobs": 1},
+            ValueError,
+            "molsets failed with exit code 1: ",
+        ),
         ({"smiles": ["C", 4.5]}, TypeError, r"smiles\[1\] is 4.5; expected a string or None"),
         ({"ks": [0]}, ValueError, r"ks is \(0,\); expected whole numbers"),
         ({"path": "slow"}, ValueError, "path is 'slow'; expected 'fast' or 'reference'"),

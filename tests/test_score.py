@@ -38,8 +38,8 @@ def test_parts_by_hand():
 
 
 def test_cycle_bases_are_not_smallest_rings():
-    fused = ["C1CC2CCC1CC2", "C12C3C4C1C5C2C3C45"]
-    assert (parts(fused, cycle="basis")[:, 2] >= parts(fused, cycle="sssr")[:, 2]).all()
+    fused = ["COc1cccc(C(=O)NC(=S)Nc2ccc3c4c(cccc24)CC3)c1"]  # around three fused rings
+    assert parts(fused, cycle="basis")[0, 2] == 5 and parts(fused, cycle="sssr")[0, 2] == 0
     with pytest.raises(ValueError, match="cycle is 'ring'; expected 'basis' or 'sssr'"):
         parts(fused, cycle="ring")
 

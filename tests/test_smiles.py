@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ddvae import smiles
 from ddvae.data import Vocabulary
-from ddvae.smiles import MOSES, ZINC, Molecules, moses, own_molecules, read_smiles, zinc
+from ddvae.smiles import MOSES, ZINC, Molecules, moses, own_molecules, read_smiles, smiles_column, zinc
 
 needs_zinc = pytest.mark.skipif(
     not (Path(os.environ.get("DDVAE_DATA", "missing")) / "zinc").is_dir(), reason="DDVAE_DATA holds no zinc"
@@ -181,3 +181,18 @@ def test_wrong_files(tmp_path, content, message):
 def test_a_missing_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.smi is missing; expected a file of SMILES"):
         own_molecules(tmp_path / "none.smi")
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("id,name,smiles\n1,acetic acid,CC(=O)O\n2,,CCO\n", ["CC(=O)O", "CCO"]),
+        ('"id","SMILES"\n"1","CCO"\n', ["CCO"]),
+        ("\ufeffcanonical_smiles,x\nCCO,1\n", ["CCO"]),
+        ("CCO ethanol\nC\tmethane\n\n", ["CCO", "C", ""]),
+        ("smiles\nCCO\n", ["CCO"]),
+    ],
+)
+def test_tables_and_lines(tmp_path, text, expected):
+    (tmp_path / "some.csv").write_text(text, encoding="utf-8")
+    assert smiles_column(tmp_path / "some.csv") == expected

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from ddvae import workers
 from ddvae.workers import map_chunks
 
 
@@ -42,9 +43,22 @@ def test_what_hangs_or_dies_is_lost_alone():
     assert found == [*range(7), None, None, *range(9, 12)]
 
 
-def test_errors_come_through():
+def slow_then_refused(items):
+    """Refuses the first chunk; the others take a while."""
+    if 0 in items:
+        raise KeyError("from the worker")
+    time.sleep(5 if items else 0)
+    return items
+
+
+def test_errors_come_through_at_once(monkeypatch):
     with pytest.raises(KeyError, match="from the worker"):
         map_chunks(refuse, [1])
+    monkeypatch.setattr(workers, "CHUNK", 1)
+    begin = time.monotonic()
+    with pytest.raises(KeyError):
+        map_chunks(slow_then_refused, list(range(40)), n_jobs=1)
+    assert time.monotonic() - begin < 60  # not the 195 s of all that was scheduled
 
 
 @pytest.mark.parametrize(
