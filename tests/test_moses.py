@@ -43,7 +43,8 @@ def test_nothing_changes_in_this_process():
     import pandas
 
     sets = {"test": ["CCO", "CCC"], "test_scaffolds": ["CO", "C"], "train": ["C"]}
-    evaluate(["c1ccc2ccccc2c1", "CCO"], path="reference", **sets)
+    with pytest.raises(ValueError, match="molsets failed with exit code 1: "):  # it divides by no molecule
+        evaluate(["?"], path="reference", n_jobs=1, **sets)
     assert not hasattr(np, "NaN") and not hasattr(pandas.DataFrame, "append")
     assert "rdkit.six" not in sys.modules and "moses" not in sys.modules
 
@@ -91,11 +92,6 @@ def test_one_molecule():
         ({"test": []}, ValueError, "test is empty"),
         ({"resamples": -1}, ValueError, "resamples is -1; expected a whole number from 0"),
         ({"path": "reference", "resamples": 3}, ValueError, "expected them with path 'fast' alone"),
-        (
-            {"path": "reference", "smiles": ["?"], "n_jobs": 1},
-            ValueError,
-            "molsets failed with exit code 1: ",
-        ),
         ({"smiles": ["C", 4.5]}, TypeError, r"smiles\[1\] is 4.5; expected a string or None"),
         ({"ks": [0]}, ValueError, r"ks is \(0,\); expected whole numbers"),
         ({"path": "slow"}, ValueError, "path is 'slow'; expected 'fast' or 'reference'"),
@@ -131,7 +127,7 @@ def test_hostile_strings_end(strings):
 
 def test_what_takes_too_long_is_told():
     """No machine reads ten rings of this size within a microsecond."""
-    with pytest.warns(UserWarning, match="strings took over 1e-06 s and count as no molecules"):
+    with pytest.warns(UserWarning, match="strings took over 1e-06 s or crashed and count as no molecules"):
         assert profile(["C1" + "C" * 5000 + "1"], time_limit=1e-6).traits == ()
 
 
