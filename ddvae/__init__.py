@@ -1,42 +1,29 @@
 """A companion to "Deterministic Decoding for Discrete Data in Variational Autoencoders".
 
-Polykovskiy and Vetrov, AISTATS 2020. Importing the package needs torch and numpy alone.
+Polykovskiy and Vetrov, AISTATS 2020. Using the package needs torch and numpy alone; they are imported with
+the first name that is used, so that processes which only run RDKit start without them.
 """
 
-from .kernels import KERNELS, CosineKernel, Kernel, PowerKernel
-from .proposals import PROPOSALS, KernelProposal, into_unit_cube, propose
-from .relaxation import log_relaxed_indicator, relaxed_argmax_log_prob, relaxed_indicator
-from .vae import (
-    VAE,
-    Batch,
-    StandardNormal,
-    Terms,
-    UnitCube,
-    argmax_elbo,
-    elbo,
-    relaxed_elbo,
-)
+import importlib
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "KERNELS",
-    "PROPOSALS",
-    "VAE",
-    "Batch",
-    "CosineKernel",
-    "Kernel",
-    "KernelProposal",
-    "PowerKernel",
-    "StandardNormal",
-    "Terms",
-    "UnitCube",
-    "argmax_elbo",
-    "elbo",
-    "into_unit_cube",
-    "log_relaxed_indicator",
-    "propose",
-    "relaxed_argmax_log_prob",
-    "relaxed_elbo",
-    "relaxed_indicator",
-]
+_HOMES = {
+    "kernels": ("KERNELS", "CosineKernel", "Kernel", "PowerKernel"),
+    "proposals": ("PROPOSALS", "KernelProposal", "into_unit_cube", "propose"),
+    "relaxation": ("log_relaxed_indicator", "relaxed_argmax_log_prob", "relaxed_indicator"),
+    "vae": ("VAE", "Batch", "StandardNormal", "Terms", "UnitCube", "argmax_elbo", "elbo", "relaxed_elbo"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME})

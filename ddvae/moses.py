@@ -5,49 +5,24 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from .chem import Traits, traits
 from .chemnet import activations, extrapolated_fcd, fcd, fcd_interval, moments
+from .references import PROPERTIES, Reference, moses_reference
 from .smiles import moses_strings
-from .sources import molsets_file
 from .tanimoto import mean_similarities, nearest_similarities
 from .workers import map_chunks
 
 __all__ = [
-    "PROPERTIES",
     "Profile",
-    "Reference",
     "evaluate",
     "molecules_behind",
-    "moses_reference",
     "profile",
 ]
-
-PROPERTIES = {"logP": "logp", "SA": "sa", "QED": "qed", "weight": "weight"}
-"""Properties whose distributions are compared, by molsets' key."""
-
-
-@dataclass(frozen=True)
-class Reference:
-    """What a set is compared with: sums over its molecules.
-
-    Attributes:
-        mean, covariance: Of ChemNet's activations, (512,) and (512, 512).
-        fingerprints: Packed bits (N, 128) uint8.
-        fragments, scaffolds: How often each occurs.
-        values: Values of each of `PROPERTIES`.
-    """
-
-    mean: np.ndarray
-    covariance: np.ndarray
-    fingerprints: np.ndarray
-    fragments: Counter
-    scaffolds: Counter
-    values: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -127,22 +102,6 @@ def profile(
     row = {one: i for i, one in enumerate(unique)}
     hidden = activations(unique, device, progress=progress)
     return Profile(len(strings), valid, hidden[[row[one.smiles] for one in valid]])
-
-
-@cache
-def moses_reference(split: str) -> Reference:
-    """MOSES' own statistics of its split "test" or "test_scaffolds", from the molsets package."""
-    file = molsets_file("dataset", "data", f"{split}_stats.npz")
-    with np.load(file, allow_pickle=True) as stored:  # part of an installed package, not a user's file
-        kept = stored["stats"].item()
-    return Reference(
-        kept["FCD"]["mu"],
-        kept["FCD"]["sigma"],
-        np.packbits(kept["SNN"]["fps"], axis=1),
-        kept["Frag"]["frag"],
-        kept["Scaf"]["scaf"],
-        {key: np.array(kept[key]["values"]) for key in PROPERTIES},
-    )
 
 
 def evaluate(

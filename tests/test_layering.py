@@ -11,7 +11,19 @@ PACKAGE = Path(__file__).resolve().parents[1] / "ddvae"
 # Lowest floor first; on a floor, a module may import from its left.
 FLOORS = [
     ["files", "workers", "fused", "kernels", "proposals", "relaxation", "schedules"],
-    ["gru", "nets", "vae", "sources", "data", "smiles", "chem", "tanimoto", "chemnet", "molsets"],
+    [
+        "gru",
+        "nets",
+        "vae",
+        "sources",
+        "data",
+        "smiles",
+        "chem",
+        "tanimoto",
+        "chemnet",
+        "references",
+        "molsets",
+    ],
     ["layout", "train", "codec", "latent", "score", "moses", "plane", "metrics"],
     [
         "paper",
@@ -105,6 +117,21 @@ print(*sorted({m.split(".")[0] for m in set(sys.modules) - before}))
 """
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert not set(found.stdout.split()) & set(FORBIDDEN)
+
+
+def test_processes_that_run_rdkit_start_without_torch():
+    script = "import sys, ddvae.chem; print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["False"]
+
+
+def test_names_are_found_when_they_are_used():
+    import ddvae
+
+    assert set(ddvae.__all__) <= set(dir(ddvae))
+    assert all(getattr(ddvae, name).__module__.startswith("ddvae") for name in ("VAE", "propose", "elbo"))
+    with pytest.raises(AttributeError, match="module 'ddvae' has no attribute 'VEA'"):
+        ddvae.VEA  # noqa: B018
 
 
 def test_the_package_trains_where_only_torch_and_numpy_are():

@@ -10,7 +10,8 @@ import pytest
 
 from ddvae.chemnet import extrapolated_fcd, fcd, fcd_interval
 from ddvae.metrics import evaluate
-from ddvae.moses import molecules_behind, moses_reference, profile
+from ddvae.moses import molecules_behind, profile
+from ddvae.references import moses_reference
 from ddvae.smiles import moses_strings
 
 KEYS = (
