@@ -64,33 +64,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_translation(commands)
 
-    judge = commands.add_parser("moses-metrics", help="all metrics of MOSES of a file of molecules")
-    judge.add_argument(
-        "file", nargs="?", default="-", help=".smi, .csv, gzip or not; default: standard input"
-    )
-    judge.add_argument("--reference", metavar="FILE", help="compare with these, not with MOSES' own sets")
-    judge.add_argument("-n", "--n", type=int, metavar="N", help="only the first N strings")
-    judge.add_argument("--json", type=Path, metavar="OUT", help="also write the numbers there")
-    judge.add_argument("--device", default="cpu")
-    judge.add_argument("--n-jobs", type=int, metavar="N", help="processes; default: one a core")
-    judge.add_argument(
-        "--resamples", type=int, default=0, metavar="N", help="95 %% intervals from N resamples"
-    )
-    judge.add_argument("--extrapolate", action="store_true", help="also FCD extrapolated to infinite n")
-    way = judge.add_mutually_exclusive_group()
-    way.add_argument("--fast", dest="path", action="store_const", const="fast", help="ours (default)")
-    way.add_argument(
-        "--reference-path",
-        dest="path",
-        action="store_const",
-        const="reference",
-        help="molsets' own functions",
-    )
-    judge.set_defaults(command=_moses_metrics, path="fast")
-
-    along = commands.add_parser("curve", help="MOSES' metrics of the snapshots of molecular runs")
-    along.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders that `train` wrote")
-    along.set_defaults(command=_curve)
+    _add_judgement(commands)
 
     here = commands.add_parser("notebooks", help="execute the committed notebooks in place")
     here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
@@ -119,6 +93,37 @@ def _add_translation(commands) -> None:
     back.add_argument("run", metavar="RUN")
     back.add_argument("file", nargs="?", default="-", help="lines of numbers; default: standard input")
     back.set_defaults(command=_decode)
+
+
+def _add_judgement(commands) -> None:
+    """The commands that measure molecules."""
+    judge = commands.add_parser("moses-metrics", help="all metrics of MOSES of a file of molecules")
+    judge.add_argument(
+        "file", nargs="?", default="-", help=".smi, .csv, gzip or not; default: standard input"
+    )
+    judge.add_argument("--reference", metavar="FILE", help="compare with these, not with MOSES' own sets")
+    judge.add_argument("-n", "--n", type=int, metavar="N", help="only the first N strings")
+    judge.add_argument("--json", type=Path, metavar="OUT", help="also write the numbers there")
+    judge.add_argument("--device", default="cpu")
+    judge.add_argument("--n-jobs", type=int, metavar="N", help="processes; default: one a core")
+    judge.add_argument(
+        "--resamples", type=int, default=0, metavar="N", help="95 %% intervals from N resamples"
+    )
+    judge.add_argument("--extrapolate", action="store_true", help="also FCD extrapolated to infinite n")
+    way = judge.add_mutually_exclusive_group()
+    way.add_argument("--fast", dest="path", action="store_const", const="fast", help="ours (default)")
+    way.add_argument(
+        "--reference-path",
+        dest="path",
+        action="store_const",
+        const="reference",
+        help="molsets' own functions",
+    )
+    judge.set_defaults(command=_moses_metrics, path="fast")
+
+    along = commands.add_parser("curve", help="MOSES' metrics of the snapshots of molecular runs")
+    along.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders that `train` wrote")
+    along.set_defaults(command=_curve)
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:

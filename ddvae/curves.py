@@ -54,15 +54,7 @@ def curve(record: Record, progress: bool = False) -> list[dict]:
 
 
 def final_metrics(record: Record, progress: bool = False) -> dict[str, float]:
-    """MOSES' metrics of the samples of the trained model, kept beside the record as metrics.json.
-
-    Args:
-        record: Of a run on molecules.
-        progress: Whether to show bars.
-
-    Raises:
-        ValueError: a run on something else.
-    """
+    """MOSES' metrics of the trained model's samples, kept as metrics.json; arguments as in `curve`."""
     return _kept(
         record, "metrics.json", lambda: evaluate(_strings(record.arrays["samples"]), progress=progress)
     )
