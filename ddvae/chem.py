@@ -55,7 +55,8 @@ def traits(strings: Iterable[str | None]) -> list[Traits | None]:
     from rdkit import Chem, rdBase
     from rdkit.Chem import AllChem, rdFingerprintGenerator
 
-    _sascorer(), _patterns()  # read now: a call without strings prepares a process
+    _sascorer()  # both read now: a call without strings prepares a process
+    _patterns()
     morgan = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FINGERPRINT_BITS)
     with rdBase.BlockLogs():
         molecules = [_molecule(string) for string in strings]

@@ -11,7 +11,7 @@ from .experiments import PRESETS
 from .files import replace_file
 from .metrics import at_accuracy, evaluate
 from .molecules import Smiles
-from .records import Record, recorded
+from .records import CURVE, METRICS, Record, recorded
 
 __all__ = ["LEVELS", "METHODS", "curve", "final_metrics", "sweeps", "table_three"]
 
@@ -48,16 +48,12 @@ def curve(record: Record, progress: bool = False) -> list[dict]:
     Raises:
         ValueError: a run on something else.
     """
-    return _kept(
-        record, "curve.json", lambda: [_judge(record, *kept, progress) for kept in _snapshots(record)]
-    )
+    return _kept(record, CURVE, lambda: [_judge(record, *kept, progress) for kept in _snapshots(record)])
 
 
 def final_metrics(record: Record, progress: bool = False) -> dict[str, float]:
     """MOSES' metrics of the trained model's samples, kept as metrics.json; arguments as in `curve`."""
-    return _kept(
-        record, "metrics.json", lambda: evaluate(_strings(record.arrays["samples"]), progress=progress)
-    )
+    return _kept(record, METRICS, lambda: evaluate(_strings(record.arrays["samples"]), progress=progress))
 
 
 def _snapshots(record: Record) -> list[tuple[int, np.ndarray]]:
@@ -77,7 +73,7 @@ def _strings(samples: np.ndarray) -> list[str]:
 
 
 def _kept(record: Record, name: str, compute: Callable):
-    """What a file of `JUDGED` beside the record holds, else what is computed and then kept there."""
+    """What a file beside the record holds, else what is computed and then kept there."""
     if not isinstance(PRESETS[record.name], Smiles):
         raise ValueError(f"{record.folder} holds a run of {record.name}; expected a model of molecules")
     file = record.folder / name

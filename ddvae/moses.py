@@ -17,12 +17,7 @@ from .smiles import moses_strings
 from .tanimoto import mean_similarities, nearest_similarities
 from .workers import map_chunks
 
-__all__ = [
-    "Profile",
-    "evaluate",
-    "molecules_behind",
-    "profile",
-]
+__all__ = ["Profile", "evaluate", "molecules_behind", "profile"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +42,20 @@ class Profile:
     def fingerprints(self) -> np.ndarray:
         return np.array([one.fingerprint for one in self.traits], np.uint8).reshape(len(self.traits), 128)
 
+    @cached_property
+    def fragments(self) -> Counter:
+        return Counter(fragment for one in self.traits for fragment in one.fragments)
+
+    @cached_property
+    def scaffolds(self) -> Counter:
+        return Counter(one.scaffold for one in self.traits if one.scaffold is not None)
+
+    @cached_property
+    def values(self) -> dict[str, np.ndarray]:
+        return {
+            key: np.array([getattr(one, name) for one in self.traits]) for key, name in PROPERTIES.items()
+        }
+
     def reference(self) -> Reference:
         """The same set as one to compare with.
 
@@ -55,13 +64,8 @@ class Profile:
         """
         if len(self.traits) < 2:
             raise ValueError(f"the reference holds {len(self.traits)} molecules; expected at least 2")
-        return Reference(
-            *moments(self.activations),
-            self.fingerprints,
-            Counter(fragment for one in self.traits for fragment in one.fragments),
-            Counter(one.scaffold for one in self.traits if one.scaffold is not None),
-            {key: np.array([getattr(one, name) for one in self.traits]) for key, name in PROPERTIES.items()},
-        )
+        law = moments(self.activations)
+        return Reference(*law, self.fingerprints, self.fragments, self.scaffolds, self.values)
 
 
 def profile(
@@ -165,9 +169,8 @@ def evaluate(
     diversity = 1 - _mean_roots(found, device)
     results |= {"IntDiv": diversity[0], "IntDiv2": diversity[1]}
     results["Filters"] = _ratio(sum(one.passes for one in found.traits), len(found.traits))
-    for key, name in PROPERTIES.items():
-        values = [getattr(one, name) for one in found.traits]
-        results[key] = _wasserstein(references["Test"].values[key], np.array(values))
+    for key, values in found.values.items():
+        results[key] = _wasserstein(references["Test"].values[key], values)
     if train is not False:
         known = moses_strings("train") if train is None else _checked(train, "train")
         fresh = set(found.smiles)
@@ -216,12 +219,8 @@ def _against(
     results = {
         f"FCD/{name}": fcd(found.activations, *law),
         f"SNN/{name}": _mean(nearest),
-        f"Frag/{name}": _cosine(
-            Counter(part for one in found.traits for part in one.fragments), reference.fragments
-        ),
-        f"Scaf/{name}": _cosine(
-            Counter(one.scaffold for one in found.traits if one.scaffold), reference.scaffolds
-        ),
+        f"Frag/{name}": _cosine(found.fragments, reference.fragments),
+        f"Scaf/{name}": _cosine(found.scaffolds, reference.scaffolds),
     }
     if extrapolate:
         results[f"FCD/{name} (n to infinity)"] = extrapolated_fcd(found.activations, *law)
@@ -248,7 +247,7 @@ def _cosine(a: Counter, b: Counter) -> float:
 
 def _mean_roots(found: Profile, device: str) -> np.ndarray:
     """Mean over molecules of the p-th root of their mean similarity^p to all, p = 1 and 2."""
-    means = mean_similarities(found.fingerprints, (1, 2), device)
+    means = mean_similarities(found.fingerprints, device)
     return np.array([_mean(means[0]), _mean(np.sqrt(means[1]))])
 
 

@@ -41,7 +41,7 @@ RUNS = Path(__file__).resolve().parents[1] / "data" / "runs"
 
 WEIGHTS = "weights.pt"
 SETTINGS = "settings.json"
-JUDGED = ("curve.json", "metrics.json")  # computed from a record afterwards
+CURVE, METRICS = "curve.json", "metrics.json"  # computed from a record afterwards
 
 
 @dataclass(frozen=True)
@@ -343,7 +343,7 @@ def _begin(folder: Path, settings: dict, resume: bool) -> bool:
             "expected the same run, another folder, or a start without resume"
         )
     if not resume or found is None:
-        for name in ("run.json", CHECKPOINT, *JUDGED):
+        for name in ("run.json", CHECKPOINT, CURVE, METRICS):
             (folder / name).unlink(missing_ok=True)
         shutil.rmtree(folder / "snapshots", ignore_errors=True)
         with replace_file(folder / SETTINGS) as path:

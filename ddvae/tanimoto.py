@@ -45,29 +45,28 @@ def nearest_similarities(found: np.ndarray, stock: np.ndarray, device: str = "cp
     return torch.cat(best).cpu().numpy() if best else np.zeros(0)
 
 
-def mean_similarities(found: np.ndarray, powers: tuple[int, ...] = (1, 2), device: str = "cpu") -> np.ndarray:
-    r"""Mean powers of each fingerprint's similarity to all, itself included.
+def mean_similarities(found: np.ndarray, device: str = "cpu") -> np.ndarray:
+    """Means of each fingerprint's similarity to all, itself included, and of its square.
 
     Args:
         found: Packed bits (B, K) uint8.
-        powers: Of the similarities.
         device: Where the products run.
 
     Returns:
-        (len(powers), B) float64.
+        (2, B) float64.
     """
     dtype = _exact_dtype(device, _sizes(found))
     blocks = [_bits(found[i : i + BLOCK], dtype, device) for i in range(0, len(found), BLOCK)]
     sizes = [block.sum(1, dtype=torch.float32) for block in blocks]
-    sums = torch.zeros(len(powers), len(found), dtype=torch.float64, device=device)
+    sums = torch.zeros(2, len(found), dtype=torch.float64, device=device)
     for i, x in enumerate(blocks):
         rows = slice(i * BLOCK, i * BLOCK + len(x))
         for y, size in zip(blocks, sizes):
             shared = (x @ y.T).float()
             union = sizes[i][:, None] + size - shared
             similarity = (shared / union).nan_to_num_(nan=1.0)  # 0 / 0: neither has a bit
-            for k, power in enumerate(powers):
-                sums[k, rows] += (similarity if power == 1 else similarity**power).sum(1)
+            sums[0, rows] += similarity.sum(1)
+            sums[1, rows] += similarity.square().sum(1)
     return (sums / max(len(found), 1)).cpu().numpy()
 
 

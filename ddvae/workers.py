@@ -57,11 +57,10 @@ def map_chunks(
         def start(chunk, limit):
             return pool.schedule(function, args=(chunk,), timeout=limit)
 
+        futures = [start(chunk, time_limit + EACH * len(chunk)) for chunk in chunks]
         try:
             with _bar(label, items) as bar:
-                for future, chunk in [
-                    (start(chunk, time_limit + EACH * len(chunk)), chunk) for chunk in chunks
-                ]:
+                for future, chunk in zip(futures, chunks):
                     found = _result(future)
                     if found is None:
                         alone = [_result(one) for one in [start([item], time_limit) for item in chunk]]

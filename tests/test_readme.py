@@ -1,5 +1,6 @@
 """The README's numbers are those of the recorded runs, its commands and links exist."""
 
+import json
 import re
 import statistics
 
@@ -44,10 +45,13 @@ def zinc_row():
     record = recorded("zinc-ddvae-tricube")[0]
     paper = [PRINTED[f"zinc.ddvae.tricube.{q}"].value for q in ("accuracy", "valid")]
     ours = [record.results[q] for q in ("sequence_accuracy", "valid_or_empty")]
+    now = json.loads(json.dumps(record.preset.describe(record.budget, record.seed)))
+    same = all(record.settings[key] == value for key, value in now.items())
+    earlier = "" if same else ", with the settings and code version of its run.json, not today's"
     return (
         "| Table 4: ZINC reconstruction / validity, DD-VAE (T) | [8](notebooks/08_speed.ipynb) "
         f"| {paper[0]} % / {paper[1]} % "
-        f"| {ours[0]:.1f} % / {ours[1]:.1f} % (after {record.seconds / 60:.0f} minutes on a core) "
+        f"| {ours[0]:.1f} % / {ours[1]:.1f} % (after {record.seconds / 60:.0f} minutes on a core{earlier}) "
         f"| `python -m ddvae train zinc-ddvae-tricube --budget {record.budget}` |"
     )
 
