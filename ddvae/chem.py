@@ -128,7 +128,7 @@ def draw_grid(
         molecules = [_molecule(string) for string in strings]
     options = Draw.rdMolDraw2D.MolDrawOptions()
     options.legendFontSize = 18
-    return Draw.MolsToGridImage(
+    grid = Draw.MolsToGridImage(
         molecules,
         molsPerRow=columns,
         subImgSize=size,
@@ -137,6 +137,7 @@ def draw_grid(
         returnPNG=True,
         useSVG=False,
     )
+    return getattr(grid, "data", grid)  # in a notebook RDKit wraps the bytes
 
 
 def library_versions() -> str:

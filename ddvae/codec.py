@@ -1,5 +1,7 @@
 """Strings to codes and back, with a trained model."""
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
@@ -34,20 +36,23 @@ class Codec:
         """D, numbers of a code."""
         return self.model.prior().event_shape[0]
 
-    @torch.no_grad()
     def proposal(self, strings: list[str]) -> tuple[Tensor, Tensor]:
         """Mean and half-width (standard deviation for a Gaussian) of each string's proposal, (N, D) each.
 
         Raises:
             ValueError: no string, or a character outside the vocabulary.
         """
-        molecules = Molecules(self.vocabulary.encode(strings), self.vocabulary, "strings")
         mean, scale = (torch.empty(len(strings), self.latent_size) for _ in range(2))
-        with self._autocast():
-            for rows, batch in molecules.in_order(512):
-                q = self.model.encode(*batch.to(self._device)[:2]).base_dist
-                mean[rows], scale[rows] = q.mean.cpu(), q.scale.cpu()
+        for rows, q in self._proposals(strings):
+            mean[rows], scale[rows] = q.base_dist.mean.cpu(), q.base_dist.scale.cpu()
         return mean, scale
+
+    def draw(self, strings: list[str]) -> Tensor:
+        """Codes (N, D), one from each string's proposal; the errors of `proposal`."""
+        codes = torch.empty(len(strings), self.latent_size)
+        for rows, q in self._proposals(strings):
+            codes[rows] = q.sample().cpu()
+        return codes
 
     def encode(self, strings: list[str]) -> Tensor:
         """Codes (N, D) of strings: the means of their proposals."""
@@ -70,6 +75,14 @@ class Codec:
     def sample(self, n: int, law: Distribution | None = None) -> list[str]:
         """n strings decoded from codes drawn from `law`, by default the prior."""
         return self.decode((law or self.model.prior()).sample((n,)))
+
+    @torch.no_grad()
+    def _proposals(self, strings: list[str]) -> Iterator[tuple[Tensor, Distribution]]:
+        """Rows of strings of about the same length, and their proposals."""
+        molecules = Molecules(self.vocabulary.encode(strings), self.vocabulary, "strings")
+        with self._autocast():
+            for rows, batch in molecules.in_order(512):
+                yield rows, self.model.encode(*batch.to(self._device)[:2])
 
     @property
     def _device(self) -> torch.device:

@@ -13,7 +13,7 @@ from .metrics import at_accuracy, evaluate
 from .molecules import Smiles
 from .records import CURVE, METRICS, Record, recorded
 
-__all__ = ["LEVELS", "METHODS", "curve", "final_metrics", "sweeps", "table_three"]
+__all__ = ["LEVELS", "METHODS", "curve", "final_metrics", "kept_beside", "sweeps", "table_three", "trend"]
 
 LEVELS = (0.7, 0.8, 0.9)
 """Sequence-wise accuracies of Table 3."""
@@ -48,12 +48,12 @@ def curve(record: Record, progress: bool = False) -> list[dict]:
     Raises:
         ValueError: a run on something else.
     """
-    return _kept(record, CURVE, lambda: [_judge(record, *kept, progress) for kept in _snapshots(record)])
+    return kept_beside(record, CURVE, lambda: [_judge(record, *kept, progress) for kept in _snapshots(record)])
 
 
 def final_metrics(record: Record, progress: bool = False) -> dict[str, float]:
     """MOSES' metrics of the trained model's samples, kept as metrics.json; arguments as in `curve`."""
-    return _kept(record, METRICS, lambda: evaluate(_strings(record.arrays["samples"]), progress=progress))
+    return kept_beside(record, METRICS, lambda: evaluate(_strings(record.arrays["samples"]), progress=progress))
 
 
 def _snapshots(record: Record) -> list[tuple[int, np.ndarray]]:
@@ -72,8 +72,17 @@ def _strings(samples: np.ndarray) -> list[str]:
     return [string.decode() for string in samples]
 
 
-def _kept(record: Record, name: str, compute: Callable):
-    """What a file beside the record holds, else what is computed and then kept there."""
+def kept_beside(record: Record, name: str, compute: Callable):
+    """What a JSON file beside a molecular record holds, else what is computed and then kept there.
+
+    Args:
+        record: Of a run on molecules.
+        name: Of the file.
+        compute: Called without arguments.
+
+    Raises:
+        ValueError: a run on something else.
+    """
     if not isinstance(PRESETS[record.name], Smiles):
         raise ValueError(f"{record.folder} holds a run of {record.name}; expected a model of molecules")
     file = record.folder / name
@@ -106,3 +115,33 @@ def table_three(curves: Sequence[list[dict]], key: str) -> dict[float, tuple[flo
         mean = statistics.mean(values) if values else np.nan
         found[level] = mean, statistics.stdev(values) if len(values) > 1 else np.nan
     return found
+
+
+def trend(molecules: Sequence[float], values: Sequence[float]) -> dict[str, float]:
+    r"""The power law through values along a training, by least squares of the logarithms.
+
+    .. math:: value = c \cdot molecules^{slope}
+
+    Args:
+        molecules: Seen so far, N >= 3 of them.
+        values: Of a metric, positive.
+
+    Returns:
+        slope, its 95 % interval low and high (Student's), and constant. Neighbours on one training are
+        not independent: the interval is too narrow rather than too wide.
+
+    Raises:
+        ValueError: too few values.
+    """
+    from scipy.stats import linregress, t
+
+    if len(values) < 3:
+        raise ValueError(f"values are {len(values)}; expected at least 3 for a trend")
+    fitted = linregress(np.log(molecules), np.log(values))
+    reach = t.ppf(0.975, len(values) - 2) * fitted.stderr
+    return {
+        "slope": float(fitted.slope),
+        "low": float(fitted.slope - reach),
+        "high": float(fitted.slope + reach),
+        "constant": float(np.exp(fitted.intercept)),
+    }

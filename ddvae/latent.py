@@ -5,7 +5,7 @@ from torch import Tensor
 
 from .codec import Codec
 
-__all__ = ["active_units", "aggregate_moments", "coverage", "interpolate", "neighbourhood", "principal_plane"]
+__all__ = ["active_units", "coverage", "interpolate", "neighbourhood", "principal_plane"]
 
 
 def active_units(mean: Tensor, threshold: float = 0.01) -> int:
@@ -18,15 +18,6 @@ def active_units(mean: Tensor, threshold: float = 0.01) -> int:
     Source: Burda et al. (2016).
     """
     return int((mean.var(0) > threshold).sum())
-
-
-def aggregate_moments(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and variance (D,) of the aggregate proposal, the mixture of all.
-
-    Args:
-        mean, variance: (N, D), of each string's proposal.
-    """
-    return mean.mean(0), mean.var(0, correction=0) + variance.mean(0)
 
 
 def coverage(z: Tensor, mean: Tensor, scale: Tensor, block: int = 64) -> Tensor:

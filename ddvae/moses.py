@@ -5,7 +5,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal
 
 import numpy as np
@@ -172,7 +172,7 @@ def evaluate(
     for key, values in found.values.items():
         results[key] = _wasserstein(references["Test"].values[key], values)
     if train is not False:
-        known = moses_strings("train") if train is None else _checked(train, "train")
+        known = _training_set() if train is None else _checked(train, "train")
         fresh = set(found.smiles)
         results["Novelty"] = _ratio(len(fresh.difference(known)), len(fresh))
     _tell_missing(results, found)
@@ -189,6 +189,11 @@ def molecules_behind(results: dict[str, float], given: int) -> dict[str, int]:
     valid = round(results["valid"] * given)
     counts = {key: min(valid, int(key[7:])) for key in results if key.startswith("unique@")}
     return {key: counts.get(key, valid) for key in results} | {"valid": given}
+
+
+@cache
+def _training_set() -> frozenset[str]:
+    return frozenset(moses_strings("train"))
 
 
 def _checked(given: Iterable[str | None], name: str = "smiles") -> list[str | None]:

@@ -2,8 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
-__all__ = ["PRINTED", "TABLE_1", "TABLE_2", "Printed", "compare", "printed_kl"]
+__all__ = ["PRINTED", "TABLE_1", "TABLE_2", "Printed", "compare", "moses_baselines", "printed_kl"]
+
+BASELINES = Path(__file__).resolve().parents[1] / "data" / "moses-baselines.csv"
 
 _NORMAL = "mu**2/2 + {m2}*sigma**2 - log(sigma) + log(2*pi)/2 {constant}"
 _CONSTANTS_1 = {
@@ -170,7 +173,18 @@ def compare(ours: dict[str, float], recorded: dict[str, float] | None = None):
                 "printed in": printed.source,
             }
         )
-    return pd.DataFrame(rows)
+    columns = ["quantity", "ours", "recorded", "paper", "difference", "verdict", "printed in"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def moses_baselines():
+    """MOSES' metrics of its own baselines, a pandas table with a row a metric and a column a model.
+
+    Source: Polykovskiy et al. (2018a), see data/README.md.
+    """
+    import pandas as pd
+
+    return pd.read_csv(BASELINES)
 
 
 def _verdict(value: float, printed: Printed) -> str:

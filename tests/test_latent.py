@@ -5,7 +5,6 @@ import torch
 
 from ddvae.latent import (
     active_units,
-    aggregate_moments,
     coverage,
     interpolate,
     neighbourhood,
@@ -26,15 +25,6 @@ class Line:
 def test_active_units():
     mean = torch.randn(1000, 3) * torch.tensor([1.0, 0.2, 0.01])
     assert active_units(mean) == 2
-
-
-def test_moments_are_those_of_draws_from_all_proposals():
-    """Bound of 5 standard errors."""
-    mean, variance = torch.randn(50, 2), torch.rand(50, 2)
-    draws = (mean + variance.sqrt() * torch.randn(20_000, 50, 2)).flatten(0, 1)
-    found = aggregate_moments(mean, variance)
-    torch.testing.assert_close(found[0], draws.mean(0), atol=5 * 1.3 / 1000, rtol=0)
-    torch.testing.assert_close(found[1], draws.var(0), atol=5 * 2 / 1000, rtol=0)
 
 
 def test_coverage_is_below_one_inside_a_box():
