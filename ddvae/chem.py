@@ -10,7 +10,7 @@ import numpy as np
 
 from .sources import molsets_file
 
-__all__ = ["Traits", "canonical", "draw_grid", "library_versions", "score_parts", "traits"]
+__all__ = ["Traits", "canonical", "draw_grid", "heavy_atoms", "library_versions", "score_parts", "traits"]
 
 FINGERPRINT_BITS = 1024
 """Of Morgan fingerprints of radius 2, as MOSES takes them."""
@@ -23,6 +23,15 @@ def canonical(strings: Iterable[str]) -> list[str | None]:
     with rdBase.BlockLogs():  # RDKit tells of every string that it cannot read
         molecules = (_molecule(string) for string in strings)
         return [None if molecule is None else Chem.MolToSmiles(molecule) for molecule in molecules]
+
+
+def heavy_atoms(strings: Iterable[str | None]) -> list[int]:
+    """Heavy atoms of each string; 0 for what is no molecule."""
+    from rdkit import rdBase
+
+    with rdBase.BlockLogs():
+        molecules = (_molecule(string) for string in strings)
+        return [0 if molecule is None else molecule.GetNumHeavyAtoms() for molecule in molecules]
 
 
 class Traits(NamedTuple):

@@ -48,12 +48,16 @@ def curve(record: Record, progress: bool = False) -> list[dict]:
     Raises:
         ValueError: a run on something else.
     """
-    return kept_beside(record, CURVE, lambda: [_judge(record, *kept, progress) for kept in _snapshots(record)])
+    return kept_beside(
+        record, CURVE, lambda: [_judge(record, *kept, progress) for kept in _snapshots(record)]
+    )
 
 
 def final_metrics(record: Record, progress: bool = False) -> dict[str, float]:
     """MOSES' metrics of the trained model's samples, kept as metrics.json; arguments as in `curve`."""
-    return kept_beside(record, METRICS, lambda: evaluate(_strings(record.arrays["samples"]), progress=progress))
+    return kept_beside(
+        record, METRICS, lambda: evaluate(_strings(record.arrays["samples"]), progress=progress)
+    )
 
 
 def _snapshots(record: Record) -> list[tuple[int, np.ndarray]]:

@@ -1,0 +1,340 @@
+"""Latent Bayesian optimisation of any score: a loop that can be killed at any moment and goes on."""
+
+import csv
+import hashlib
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .bo import Box, View, check_acquisition, propose
+from .chem import canonical, heavy_atoms
+from .files import replace_file
+from .gp import Hyperparameters, SparseGP
+from .workers import map_chunks
+
+__all__ = ["Evaluation", "Search", "apply_score", "optimize", "read_evaluations"]
+
+EVALUATIONS, SETTINGS, START = "evaluations.csv", "search.json", "start.pt"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One proposed code and what became of it.
+
+    Attributes:
+        round: From 1.
+        attempt: From 0; a round tries again where codes were rejected.
+        smiles: Canonical, or as decoded if it is no molecule.
+        score: As the user's function gave it; NaN without one.
+        status: "scored", "invalid", "duplicate", "too large", "left out" or "failed: ...".
+        predicted_mean, predicted_sd: Of the score, before it was known.
+        code: (D,) numbers.
+    """
+
+    round: int
+    attempt: int
+    smiles: str
+    score: float
+    status: str
+    predicted_mean: float
+    predicted_sd: float
+    code: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Search:
+    """Settings of a search.
+
+    Args:
+        rounds: Rounds, after each of which the model is fitted again.
+        batch: Codes proposed, and molecules wanted, in a round.
+        acquisition: One of `bo.ACQUISITIONS`.
+        maximize: Whether higher scores are better.
+        max_heavy_atoms: Larger molecules are rejected; None takes any.
+        attempts: Times that a round proposes codes in place of rejected ones.
+        keep: Molecules scored a round at most; the published runs proposed 60 and kept 50.
+        amplitude: See `SparseGP.fit`.
+        seed: Of everything random.
+    """
+
+    rounds: int = 5
+    batch: int = 60
+    acquisition: str = "trust-region"
+    maximize: bool = True
+    max_heavy_atoms: int | None = None
+    attempts: int = 4
+    keep: int | None = None
+    amplitude: float = 1.0
+    seed: int = 1
+
+    def __post_init__(self):
+        check_acquisition(self.acquisition)
+        for name in ("rounds", "batch", "attempts"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected a whole number from 1")
+
+
+def optimize(
+    score: Callable[[list[str]], Sequence[float]],
+    decode: Callable[[Tensor], list[str]],
+    codes: Tensor,
+    values: Sequence[float],
+    *,
+    known: Sequence[str] = (),
+    search: Search | None = None,
+    box: Box | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    time_limit: float | None = None,
+    told: Callable[[str], None] = lambda line: None,
+) -> list[Evaluation]:
+    """Searches a latent space for molecules of high score.
+
+    Args:
+        score: A list of canonical SMILES to as many numbers; NaN is allowed.
+        decode: Codes (N, D) to N strings.
+        codes: What the model starts from (N, D).
+        values: Their scores (N,); those that are no numbers are left out.
+        known: Canonical SMILES that count as duplicates.
+        search: Settings.
+        box: Where to look; None for the smallest box that holds the codes.
+        out: Folder for evaluations.csv, written after each call of score; None keeps nothing.
+        resume: Go on with the search that out holds.
+        time_limit: Seconds for a molecule; score then runs in another process and must be importable. None
+            calls it here.
+        told: Receives a line a round.
+
+    Returns:
+        All evaluations, in order.
+
+    Raises:
+        ValueError: settings or shapes that do not fit, a score function that returns something else than
+            one number a molecule or fails on all of them, values that are all the same, or out holds
+            another search to resume.
+    """
+    search = search or Search()
+    sign = 1.0 if search.maximize else -1.0
+    values = torch.as_tensor(np.asarray(values, dtype=np.float64))
+    usable = values.isfinite()
+    codes, values = codes[usable].double(), sign * values[usable]
+    folder = None if out is None else Path(out)
+    done = _begin(folder, search, codes, values, resume)
+    box = box or Box.around(codes)
+    start = _start(folder, search, codes, values)
+    for index in range(1, search.rounds + 1):
+        before = [one for one in done if one.round < index]
+        view = None
+        for attempt in range(search.attempts):
+            here = [one for one in done if one.round == index]
+            missing = search.batch - sum(one.status == "scored" for one in here)
+            if missing <= 0 or any(one.attempt >= attempt for one in here):
+                continue
+            view = view or _view(start, search, box, codes, values, before, sign)
+            seed = 1_000_003 * search.seed + 1_009 * index + attempt
+            proposed = propose(view, missing, search.acquisition, seed)
+            seen = set(known) | {one.smiles for one in done}
+            done += _evaluate(proposed, view, search, seen, (index, attempt), sign, score, decode, time_limit)
+            _write(folder, done)
+        told(_line(index, [one for one in done if one.round == index], done, sign))
+    return done
+
+
+def read_evaluations(folder: str | Path) -> list[Evaluation]:
+    """The evaluations that a folder holds.
+
+    Raises:
+        ValueError: its evaluations.csv is damaged.
+    """
+    path = Path(folder) / EVALUATIONS
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        return [_parsed(row) for row in rows]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{path} is no table of evaluations ({error!r})") from None
+
+
+def _parsed(row: dict[str, str]) -> Evaluation:
+    numbers = [float(value) for name, value in row.items() if name.startswith("z")]
+    return Evaluation(
+        int(row["round"]),
+        int(row["attempt"]),
+        row["smiles"],
+        float(row["score"]),
+        row["status"],
+        float(row["predicted_mean"]),
+        float(row["predicted_sd"]),
+        tuple(numbers),
+    )
+
+
+def _write(folder: Path | None, done: list[Evaluation]) -> None:
+    if folder is None or not done:
+        return
+    head = [name for name in vars(done[0]) if name != "code"]
+    with replace_file(folder / EVALUATIONS) as path, open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(head + [f"z{i}" for i in range(len(done[0].code))])
+        writer.writerows([*(getattr(one, name) for name in head), *one.code] for one in done)
+
+
+def _begin(
+    folder: Path | None, search: Search, codes: Tensor, values: Tensor, resume: bool
+) -> list[Evaluation]:
+    """What is done already; marks the folder as this search's."""
+    if folder is None:
+        return []
+    data = hashlib.sha256(codes.numpy().tobytes() + values.numpy().tobytes()).hexdigest()
+    settings = json.loads(json.dumps(asdict(search) | {"start": data}))
+    file = folder / SETTINGS
+    if resume and file.is_file():
+        found = json.loads(file.read_text())
+        changed = [key for key in settings if found.get(key) != settings[key] and key != "rounds"]
+        if changed:
+            key = changed[0]
+            raise ValueError(
+                f"{folder} holds a search with {key} {found.get(key)!r}, not {settings[key]!r}; "
+                "expected the same search, another folder, or a start without resume"
+            )
+        return read_evaluations(folder) if (folder / EVALUATIONS).is_file() else []
+    for name in (EVALUATIONS, START):
+        (folder / name).unlink(missing_ok=True)
+    with replace_file(file) as path:
+        path.write_text(json.dumps(settings))
+    return []
+
+
+def _start(folder: Path | None, search: Search, codes: Tensor, values: Tensor) -> Hyperparameters:
+    """Hyper-parameters of what is known at first, from which every round's fit goes on."""
+    file = None if folder is None else folder / START
+    if file is not None and file.is_file():
+        return Hyperparameters(**torch.load(file, weights_only=True))
+    hyper = SparseGP.fit(codes, values, seed=search.seed, amplitude=search.amplitude).hyper
+    if file is not None:
+        with replace_file(file) as path:
+            torch.save(vars(hyper), path)
+    return hyper
+
+
+def _view(start, search: Search, box: Box, codes: Tensor, values: Tensor, before, sign: float) -> View:
+    scored = [one for one in before if one.status == "scored"]
+    if scored:
+        codes = torch.cat([codes, torch.tensor([one.code for one in scored], dtype=torch.float64)])
+        new = torch.tensor([sign * one.score for one in scored], dtype=torch.float64)
+        values = torch.cat([values, new])
+    rounds = torch.zeros(len(values), dtype=torch.long)
+    rounds[len(values) - len(scored) :] = torch.tensor([one.round for one in scored], dtype=torch.long)
+    if scored:
+        gp = SparseGP.fit(codes, values, start=start, steps=5, seed=search.seed, amplitude=search.amplitude)
+    else:
+        gp = SparseGP(start, codes, values)
+    return View(gp, box, codes, values, rounds)
+
+
+def _evaluate(
+    proposed: Tensor, view: View, search: Search, seen: set, place, sign, score, decode, time_limit
+) -> list[Evaluation]:
+    """Decodes codes, rejects what is no new molecule of allowed size, scores the rest."""
+    mean, variance = view.gp.predict(proposed)
+    decoded = decode(proposed.float())
+    smiles = canonical(decoded)
+    sizes = heavy_atoms(smiles) if search.max_heavy_atoms else [0] * len(smiles)
+    states: list[str] = []
+    for one, size in zip(smiles, sizes):
+        if one is None:
+            states.append("invalid")
+        elif one in seen:
+            states.append("duplicate")
+        elif search.max_heavy_atoms and size > search.max_heavy_atoms:
+            states.append("too large")
+        elif search.keep is not None and states.count("new") == search.keep:
+            states.append("left out")
+        else:
+            states.append("new")
+            seen.add(one)
+    wanted = [one for one, state in zip(smiles, states) if state == "new"]
+    scores = dict(zip(wanted, apply_score(score, wanted, time_limit)))
+    rows = []
+    for i, state in enumerate(states):
+        value, note = scores[smiles[i]] if state == "new" else (math.nan, state)
+        name = smiles[i] or decoded[i]
+        code = tuple(proposed[i].tolist())
+        rows.append(
+            Evaluation(*place, name, value, note, sign * mean[i].item(), variance[i].sqrt().item(), code)
+        )
+    return rows
+
+
+def apply_score(
+    score: Callable, smiles: list[str], time_limit: float | None = None
+) -> list[tuple[float, str]]:
+    """Number and status ("scored" or "failed: ...") of each molecule.
+
+    A function that fails on all together is asked for one at a time.
+
+    Args:
+        score, time_limit: See `optimize`.
+        smiles: Molecules.
+
+    Raises:
+        ValueError: it fails on each of them, or returns something else than one number a molecule.
+    """
+    if not smiles:
+        return []
+    guarded = _Guarded(score)
+    if time_limit is None:
+        found = guarded(smiles)
+    else:
+        found, lost = map_chunks(guarded, smiles, n_jobs=1, time_limit=time_limit)
+        for i in lost:
+            found[i] = (math.nan, f"failed: over {time_limit:g} s, or its process died")
+    failures = [status for _, status in found if status.startswith("failed")]
+    if len(failures) == len(smiles):
+        raise ValueError(f"score failed on all {len(smiles)} molecules; the first one {failures[0]}")
+    return found
+
+
+class _Guarded:
+    """A user's function whose failures are told and not raised, and whose answer is checked."""
+
+    def __init__(self, score: Callable):
+        self.score = score
+
+    def __call__(self, smiles: list[str]) -> list[tuple[float, str]]:
+        if not smiles:
+            return []
+        try:
+            answer = self.score(list(smiles))
+        except Exception as error:  # whatever a user's function raises
+            if len(smiles) > 1:
+                return [self([one])[0] for one in smiles]
+            return [(math.nan, f"failed: {type(error).__name__}: {error}".replace("\n", " ")[:200])]
+        try:
+            values = np.asarray(answer, dtype=np.float64)
+        except (TypeError, ValueError):
+            values = None
+        if values is None or values.shape != (len(smiles),):
+            raise ValueError(
+                f"score returned {answer!r:.80} for {len(smiles)} molecules; expected one number each"
+            )
+        return [
+            (float(v), "scored") if math.isfinite(v) else (math.nan, "failed: no finite score")
+            for v in values
+        ]
+
+
+def _line(index: int, here: list[Evaluation], done: list[Evaluation], sign: float) -> str:
+    scored = [one for one in done if one.status == "scored"]
+    best = max(scored, key=lambda one: sign * one.score, default=None)
+    counts = {}
+    for one in here:
+        kind = one.status.split(":")[0]
+        counts[kind] = counts.get(kind, 0) + 1
+    told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    return f"round {index}: {told}" + (f"; best {best.score:.4f} {best.smiles}" if best else "")

@@ -1,0 +1,58 @@
+"""Contract of all acquisitions, and what sets each apart, on a landscape with a known summit."""
+
+import pytest
+import torch
+
+from ddvae.bo import ACQUISITIONS, Box, View, _side, propose
+from ddvae.gp import SparseGP
+
+SUMMIT = torch.tensor([0.3, -0.2, 0.1]).double()
+
+
+def height(codes):
+    return -(codes - SUMMIT).square().sum(-1)
+
+
+@pytest.fixture(scope="module")
+def view():
+    torch.manual_seed(0)
+    codes = 2 * torch.rand(80, 3, dtype=torch.float64) - 1
+    values = height(codes)
+    gp = SparseGP.fit(codes, values, inducing=40, amplitude=10)
+    return View(gp, Box.around(codes), codes, values, torch.zeros(80, dtype=torch.long))
+
+
+@pytest.mark.parametrize("name", ACQUISITIONS)
+def test_contract(view, name):
+    codes = propose(view, 5, name, seed=1)
+    assert codes.shape == (5, 3) and codes.dtype == torch.float64 and codes.isfinite().all()
+    assert len(codes.unique(dim=0)) == 5
+    assert torch.equal(codes, propose(view, 5, name, seed=1))
+    if name in ("believer", "log-ei", "trust-region", "uniform"):
+        assert (codes >= view.box.low).all() and (codes <= view.box.high).all()
+
+
+@pytest.mark.parametrize("name", ["believer", "log-ei", "trust-region"])
+def test_models_find_the_summit(view, name):
+    """Random codes come that near with a probability of 5 * 0.01."""
+    best = height(propose(view, 5, name, seed=1)).max()
+    assert best > view.values.max() and best > -0.02
+
+
+def test_a_region_grows_with_success_and_shrinks_without(view):
+    def side(*bests):
+        rounds = torch.arange(len(bests) + 1)
+        values = torch.tensor([0.0, *bests]).double()
+        return _side(View(view.gp, view.box, view.codes[: len(values)], values, rounds), batch=60)
+
+    first = side()
+    assert side(1.0, 2.0) == 2 * first
+    assert side(-1.0) == first / 2
+    assert side(1.0) == first
+
+
+def test_bad_requests(view):
+    with pytest.raises(ValueError, match="acquisition is 'best'; expected one of believer, log-ei"):
+        propose(view, 5, "best", seed=1)
+    with pytest.raises(ValueError, match="expected low < high everywhere"):
+        Box(SUMMIT, SUMMIT)
