@@ -89,6 +89,7 @@ def optimize(
     known: Sequence[str] = (),
     search: Search | None = None,
     box: Box | None = None,
+    start: Hyperparameters | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     time_limit: float | None = None,
@@ -104,6 +105,7 @@ def optimize(
         known: Canonical SMILES that count as duplicates.
         search: Settings.
         box: Where to look; None for the smallest box that holds the codes.
+        start: Hyper-parameters of the model that each round's fit goes on from; None fits them first.
         out: Folder for evaluations.csv, written after each call of score; None keeps nothing.
         resume: Go on with the search that out holds.
         time_limit: Seconds for a molecule; score then runs in another process and must be importable. None
@@ -126,7 +128,7 @@ def optimize(
     folder = None if out is None else Path(out)
     done = _begin(folder, search, codes, values, resume)
     box = box or Box.around(codes)
-    start = _start(folder, search, codes, values)
+    start = start or _start(folder, search, codes, values)
     for index in range(1, search.rounds + 1):
         before = [one for one in done if one.round < index]
         view = None

@@ -45,6 +45,7 @@ FLOORS = [
         "experiments",
         "records",
         "curves",
+        "optimization",
         "released",
         "speed",
         "parity",

@@ -105,7 +105,14 @@ def test_links_lead_somewhere():
 
 
 def test_the_five_lines_run():
-    (code,) = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    five, _ = re.findall(r"```python\n(.*?)```", README, flags=re.S)
     names = {}
-    exec(code, names)
+    exec(five, names)
     assert names["kl"].shape == (8, 2) and names["log_prob"].shape == (8,)
+
+
+def test_the_search_runs(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    _, code = re.findall(r"```python\n(.*?)```", README, flags=re.S)
+    exec(code, {})
+    assert re.match(r"\(\d\.\d+, '\w", capsys.readouterr().out)
