@@ -10,7 +10,16 @@ import numpy as np
 
 from .sources import molsets_file
 
-__all__ = ["Traits", "canonical", "draw_grid", "heavy_atoms", "library_versions", "score_parts", "traits"]
+__all__ = [
+    "Traits",
+    "canonical",
+    "draw_grid",
+    "heavy_atoms",
+    "library_versions",
+    "score_parts",
+    "similarities",
+    "traits",
+]
 
 FINGERPRINT_BITS = 1024
 """Of Morgan fingerprints of radius 2, as MOSES takes them."""
@@ -32,6 +41,23 @@ def heavy_atoms(strings: Iterable[str | None]) -> list[int]:
     with rdBase.BlockLogs():
         molecules = (_molecule(string) for string in strings)
         return [0 if molecule is None else molecule.GetNumHeavyAtoms() for molecule in molecules]
+
+
+def similarities(string: str, others: Iterable[str]) -> list[float]:
+    """Tanimoto similarity of Morgan fingerprints between one molecule and others; NaN where one is none."""
+    from rdkit import rdBase
+    from rdkit.Chem import rdFingerprintGenerator
+    from rdkit.DataStructs import TanimotoSimilarity
+
+    morgan = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FINGERPRINT_BITS)
+    with rdBase.BlockLogs():
+        one, *rest = (_molecule(each) for each in (string, *others))
+        prints = [None if molecule is None else morgan.GetFingerprint(molecule) for molecule in (one, *rest)]
+    first = prints[0]
+    return [
+        math.nan if first is None or other is None else TanimotoSimilarity(first, other)
+        for other in prints[1:]
+    ]
 
 
 class Traits(NamedTuple):

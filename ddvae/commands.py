@@ -177,7 +177,7 @@ def optimize(arguments: argparse.Namespace) -> int:
         molecules = own_molecules(arguments.start, codec.vocabulary)
     else:
         molecules = zinc("train")
-    strings = molecules.first(arguments.n_start).strings()
+    strings = molecules.drawn(arguments.n_start).strings()
     print(f"scoring {len(strings)} molecules of {molecules.source} to begin with", file=sys.stderr)
     done = optimize(
         score,

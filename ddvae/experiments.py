@@ -30,8 +30,8 @@ from .molecules import published_smiles
 from .nets import DenseDecoder, DenseEncoder, SequenceDecoder, SequenceEncoder
 from .plane import decode_plane
 from .presets import BUDGETS, READINGS, Preset
+from .run import Run
 from .schedules import Cosine, Linear, LogLinear, Piecewise, Step
-from .train import Run
 from .vae import VAE
 
 __all__ = ["BUDGETS", "PRESETS", "READINGS", "Bricks", "Digits", "Preset", "find_preset"]

@@ -12,9 +12,10 @@ from .data import Vocabulary
 from .metrics import reconstruction, validity
 from .nets import SequenceDecoder, SequenceEncoder
 from .presets import READINGS, Preset
+from .run import Run
 from .schedules import Cosine, HoldAccuracy, Linear, LogLinear, Piecewise, Schedule, Step
 from .smiles import LONGEST, MOSES, ZINC, Molecules, moses, zinc
-from .train import Run, autocast
+from .train import autocast
 from .vae import VAE, StandardNormal
 
 __all__ = ["Smiles", "published_smiles"]
@@ -109,7 +110,7 @@ class Smiles(Preset):
         n = 50 if budget == "smoke" else 2_000
         with torch.random.fork_rng(devices=[]), torch.no_grad(), autocast("cpu", self.run.precision):
             torch.manual_seed(0)  # training goes on as if nothing had been drawn
-            found = reconstruction(model, self.molecules("test").first(n))
+            found = reconstruction(model, self.molecules("test").drawn(n))
             samples = []
             if found["accuracy"] >= 0.6:
                 draws = SAMPLES if budget == "full" else SNAPSHOT
@@ -124,8 +125,8 @@ class Smiles(Preset):
         n = 200 if few else 10_000
         torch.manual_seed(0)  # the same codes and samples whenever a record is evaluated
         with torch.no_grad(), autocast("cpu", self.run.precision):
-            on_test = reconstruction(model, test.first(n))
-            on_train = reconstruction(model, train.first(n))
+            on_test = reconstruction(model, test.drawn(n))
+            on_train = reconstruction(model, train.drawn(n))
             samples = self.vocabulary.decode(model.sample(100 if few else SAMPLES))
         results = {
             "sequence_accuracy": 100 * on_test["accuracy"],

@@ -10,7 +10,7 @@ from PIL import Image
 
 from .plots import COLOURS, figure
 
-__all__ = ["BrickMap", "brick_maps", "brick_slider", "code_maps", "digit_sheets", "picture"]
+__all__ = ["BrickMap", "brick_maps", "brick_picture", "brick_slider", "code_maps", "digit_sheets", "picture"]
 
 _SHADES = ("#f7fbff", "#e9f2fa", "#d8e7f5", "#c3dbef", "#a8cee5", "#85bcdc", "#62a8d2")
 _COLOURS = (*_SHADES, "#9a9a9a", "#2b2b2b")  # by number of ones; undefined; border
@@ -114,10 +114,15 @@ def _shade(labels: np.ndarray) -> np.ndarray:
     return shade
 
 
-def _brick_image(labels: np.ndarray, side: float) -> go.Image:
+def brick_picture(labels: np.ndarray) -> Image.Image:
+    """Decoding regions, (N, N) labels with first axis z_1, as a picture with z_2 running up."""
     picture = Image.fromarray(np.ascontiguousarray(_shade(labels).T[::-1]))
     picture.putpalette([int(c[i : i + 2], 16) for c in _COLOURS for i in (1, 3, 5)])
-    return _image(picture, -side, side)
+    return picture
+
+
+def _brick_image(labels: np.ndarray, side: float) -> go.Image:
+    return _image(brick_picture(labels), -side, side)
 
 
 def _brick_colours() -> go.Scatter:

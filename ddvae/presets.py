@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from .run import Run, plain
 from .schedules import stretch
-from .train import Run, plain
 from .vae import VAE, StandardNormal, UnitCube
 
 __all__ = ["BUDGETS", "READINGS", "Preset"]

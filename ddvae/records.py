@@ -336,8 +336,8 @@ def _begin(folder: Path, settings: dict, resume: bool) -> bool:
             content = json.loads((folder / name).read_text())
             found = content["settings"] if name == "run.json" else content
             break
-    if resume and found is not None and found != settings:
-        changed = next(k for k in settings | found if settings.get(k) != found.get(k))
+    changed = next((k for k in settings | (found or {}) if settings.get(k) != (found or {}).get(k)), None)
+    if resume and found is not None and changed is not None:
         raise ValueError(
             f"{folder} holds a run with {changed} {found.get(changed)!r}, not {settings.get(changed)!r}; "
             "expected the same run, another folder, or a start without resume"

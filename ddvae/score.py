@@ -15,7 +15,7 @@ from .chem import library_versions, score_parts
 from .files import replace_file
 from .workers import map_chunks
 
-__all__ = ["COMMON", "Constants", "parts", "score"]
+__all__ = ["COMMON", "Constants", "combine", "parts", "score"]
 
 KEPT = Path(__file__).resolve().parents[1] / "data" / "scores"
 """Parts of large sets, computed once."""
@@ -74,9 +74,14 @@ def score(
 
     Source: Eq. 25 and 26; Kusner et al. (2017).
     """
-    found = parts(smiles, cycle=cycle, **how)
+    return combine(parts(smiles, cycle=cycle, **how), constants)
+
+
+def combine(found: Sequence, constants: Constants = COMMON) -> np.ndarray:
+    """Scores (N,) of N parts, None or NaN for what is no molecule."""
+    rows = np.array([(np.nan,) * 3 if row is None else row for row in found], dtype=np.float64)
     means, deviations = np.array([constants.logp, constants.sa, constants.cycle]).T
-    return ((found * [1, -1, -1] - means) / deviations).sum(1)
+    return ((rows.reshape(-1, 3) * [1, -1, -1] - means) / deviations).sum(1)
 
 
 def parts(

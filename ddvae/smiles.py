@@ -97,6 +97,10 @@ class Molecules:
         """The first n molecules."""
         return replace(self, tokens=self.tokens[:n])
 
+    def drawn(self, n: int) -> "Molecules":
+        """n molecules at random, always the same ones, or all: files are not in random order."""
+        return self.halves(n)[1]
+
     def halves(self, n: int) -> tuple["Molecules", "Molecules"]:
         """All but n molecules chosen at random, and these n."""
         order = torch.randperm(len(self), generator=torch.Generator().manual_seed(0))

@@ -1,7 +1,6 @@
-"""Training: frozen settings, one loop for every model, checkpoints that resume exactly."""
+"""Training: one loop for every model, checkpoints that resume exactly."""
 
 import csv
-import dataclasses
 import math
 import random
 import signal
@@ -17,13 +16,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .files import load_checkpoint, replace_file, save_checkpoint
 from .fused import has_bfloat16_unit
-from .schedules import Constant, HoldAccuracy, Schedule
-from .vae import VAE, Batch, Terms, decoder_likelihood, elbo, relaxed_elbo
+from .run import Run, plain
+from .schedules import HoldAccuracy
+from .vae import VAE, Batch
 
-__all__ = ["Diverged", "FineTuning", "Fitted", "Run", "autocast", "fit", "seed_everything"]
+__all__ = ["Diverged", "Fitted", "autocast", "fit", "seed_everything"]
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.csv"
@@ -39,99 +40,6 @@ COLUMNS = (
     "exact",
     "seconds",
 )
-
-
-@dataclass(frozen=True)
-class FineTuning:
-    """A last phase of a run: the encoder rests, the decoder learns the codes' likelihood (Eq. 24).
-
-    Args:
-        epochs: Passes over the data, after those of the run.
-        learning_rate: Of Adam.
-    """
-
-    epochs: int
-    learning_rate: float
-
-
-@dataclass(frozen=True)
-class Run:
-    """Settings of one training run; schedules are functions of the epoch.
-
-    Args:
-        epochs: Passes over the data.
-        learning_rate: Of Adam; here and below a number stands for `Constant`.
-        beta: Weight of the divergence (see `reduction`).
-        temperature: tau of the relaxed argmax; None trains the ordinary ELBO.
-        batch_size: Sequences a step.
-        scores: "prob" | "log_prob", what the relaxed argmax compares; None under the ordinary ELBO.
-        reduction: "sum" | "mean" over positions; under "sum" beta is in nats per sequence.
-        clip_value: Gradients are clamped to [-clip_value, clip_value], None for not at all.
-        clip_norm: Largest norm of the whole gradient, None for any.
-        fine_tuning: A last phase for the decoder alone; None for none.
-        precision: Of the GRUs' products, "float32" or "bfloat16"; the latter where the device has a unit
-            for it, else float32 with a warning.
-        seed: Of weights, data order and noise.
-    """
-
-    epochs: int
-    learning_rate: Schedule | float
-    beta: Schedule | float = 1.0
-    temperature: Schedule | float | None = None
-    batch_size: int = 512
-    scores: str | None = None
-    reduction: str = "sum"
-    clip_value: float | None = None
-    clip_norm: float | None = None
-    fine_tuning: FineTuning | None = None
-    precision: str = "float32"
-    seed: int = 0
-
-    def __post_init__(self):
-        for name in ("learning_rate", "beta", "temperature"):
-            if isinstance(getattr(self, name), int | float):
-                object.__setattr__(self, name, Constant(float(getattr(self, name))))
-        if self.temperature is not None and self.scores is None:
-            object.__setattr__(self, "scores", "prob")
-        for name in ("epochs", "batch_size"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"{name} is {value!r}; expected a whole number from 1")
-        wanted = (None,) if self.temperature is None else ("prob", "log_prob")
-        if self.scores not in wanted:
-            raise ValueError(f"scores is {self.scores!r}; expected {' or '.join(map(repr, wanted))}")
-        if self.reduction not in ("sum", "mean"):
-            raise ValueError(f"reduction is {self.reduction!r}; expected 'sum' or 'mean'")
-        if self.precision not in ("float32", "bfloat16"):
-            raise ValueError(f"precision is {self.precision!r}; expected 'float32' or 'bfloat16'")
-        for epoch in (0, self.epochs / 2, self.epochs):
-            if self.temperature is not None and not 0 < self.temperature(epoch) < 1:
-                value = self.temperature(epoch)
-                raise ValueError(f"temperature is {value} at epoch {epoch}; expected a number in (0, 1)")
-
-    @property
-    def all_epochs(self) -> int:
-        """Epochs with those of fine-tuning."""
-        return self.epochs + (self.fine_tuning.epochs if self.fine_tuning else 0)
-
-    def rate(self, epoch: float) -> float:
-        """Adam's learning rate."""
-        fine_tuning = self.fine_tuning and epoch >= self.epochs
-        return float(self.fine_tuning.learning_rate if fine_tuning else self.learning_rate(epoch))
-
-    def evaluate(self, model: VAE, batch: Batch, epoch: float, beta: float | None = None) -> Terms:
-        """The objective's terms with the schedules at that epoch, or with another beta."""
-        if epoch >= self.epochs and self.fine_tuning:
-            return decoder_likelihood(model, batch, self.reduction)
-        beta = self.beta(epoch) if beta is None else beta
-        if self.temperature is None:
-            return elbo(model, batch, beta, self.reduction)
-        temperature = self.temperature(epoch)
-        return relaxed_elbo(model, batch, temperature, beta, self.scores, self.reduction)
-
-    def describe(self) -> dict:
-        """Settings as plain values, schedules as their name and numbers."""
-        return {f.name: plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
 
 
 class Diverged(FloatingPointError):
@@ -179,7 +87,7 @@ def fit(
         checkpoint_every: Seconds between checkpoints.
         device: Where to train.
         progress: Whether to show a progress bar.
-        on_epoch: Called with the model and the number of epochs done.
+        on_epoch: Called with the model, or the average of its weights, and the number of epochs done.
 
     Raises:
         Diverged: NaN or infinity; the last checkpoint, which is finite, stays.
@@ -212,11 +120,14 @@ def fit(
                 break
             state.end_epoch(epoch + 1)
             if on_epoch is not None:
-                on_epoch(model, epoch + 1)
+                on_epoch(state.trained, epoch + 1)
             if interrupted.is_set() or time.monotonic() > limit:
                 break
     state.save()
-    return Fitted(state.step == steps * run.all_epochs, state.log, state.seconds)
+    finished = state.step == steps * run.all_epochs
+    if finished:
+        model.load_state_dict(state.trained.state_dict())
+    return Fitted(finished, state.log, state.seconds)
 
 
 class _State:
@@ -229,6 +140,14 @@ class _State:
         self.step, self.seconds, self.log = 0, 0.0, []
         self.held = run.beta.start if isinstance(run.beta, HoldAccuracy) else None
         self.sums = torch.zeros(5, dtype=torch.float64)
+        self.average = None
+        if run.averaging is not None:
+            self.average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(run.averaging))
+
+    @property
+    def trained(self) -> VAE:
+        """The model to evaluate: the weights' average, if one is taken."""
+        return self.model if self.average is None else self.average.module
 
     def advance(self, batch: Batch, epoch: float) -> None:
         """One step of Adam."""
@@ -254,6 +173,8 @@ class _State:
         if self.run.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.run.clip_norm)
         self.optimizer.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
         self.step += 1
         if self.held is not None:
             self.held = self.run.beta.follow(self.held, values[3].item(), epoch)
@@ -314,7 +235,7 @@ class _State:
             "sums": self.sums,
             "log": self.log,
             "generators": _generators(),
-        }
+        } | ({} if self.average is None else {"average": self.average.state_dict()})
 
     def load_state(self, state: dict) -> None:
         if not state.keys() >= self.state().keys():
@@ -331,6 +252,8 @@ class _State:
         try:
             self.model.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
         except (RuntimeError, ValueError) as error:
             raise ValueError(f"{self.folder / CHECKPOINT} is of another model: {error}") from None
         self.step, self.seconds, self.sums = state["step"], state["seconds"], state["sums"]
@@ -357,16 +280,6 @@ def seed_everything(seed: int) -> None:
 
 def _mean(term: Tensor, batch: Batch) -> Tensor:
     return term.mean() if batch.weights is None else (batch.weights * term).mean()
-
-
-def plain(value):
-    """Settings as plain values: a dataclass as its name and fields, numpy's numbers as Python's."""
-    if dataclasses.is_dataclass(value):
-        fields = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"kind": type(value).__name__, **fields}
-    if isinstance(value, list | tuple):
-        return tuple(map(plain, value))
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _generators() -> dict[str, Tensor | list]:

@@ -46,7 +46,7 @@ def zinc_row():
     paper = [PRINTED[f"zinc.ddvae.tricube.{q}"].value for q in ("accuracy", "valid")]
     ours = [record.results[q] for q in ("sequence_accuracy", "valid_or_empty")]
     now = json.loads(json.dumps(record.preset.describe(record.budget, record.seed)))
-    same = all(record.settings[key] == value for key, value in now.items())
+    same = all(record.settings.get(key) == value for key, value in now.items())
     earlier = "" if same else ", with the settings and code version of its run.json, not today's"
     return (
         "| Table 4: ZINC reconstruction / validity, DD-VAE (T) | [8](notebooks/08_speed.ipynb) "

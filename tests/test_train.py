@@ -18,8 +18,9 @@ from ddvae import VAE, Batch, StandardNormal, UnitCube
 from ddvae.data import StringLaw, six_bit_law, six_bit_sample
 from ddvae.files import load_checkpoint, save_checkpoint
 from ddvae.nets import DenseDecoder, DenseEncoder, SequenceDecoder, SequenceEncoder
+from ddvae.run import FineTuning, Run
 from ddvae.schedules import Constant, Cosine, HoldAccuracy, Linear, LogLinear, stretch
-from ddvae.train import Diverged, FineTuning, Run, autocast, fit, seed_everything
+from ddvae.train import Diverged, autocast, fit, seed_everything
 from ddvae.vae import decoder_likelihood
 
 
@@ -106,6 +107,28 @@ def test_stopped_and_resumed_ends_bit_identical(tmp_path, uninterrupted, steps):
     assert fitted.finished and same(model, whole)
     drop = lambda log: [{k: v for k, v in row.items() if k != "seconds"} for row in log]  # noqa: E731
     assert drop(fitted.log) == drop(reference.log)
+
+
+def test_the_average_of_the_weights_is_kept(tmp_path):
+    run = dataclasses.replace(RUN, batch_size=1000, averaging=0.7)  # a step an epoch
+    seen, expected = [], None
+    plain = dataclasses.replace(run, averaging=None)
+    fit(small_model(), DATA, plain, progress=False, on_epoch=lambda m, _: seen.append(vector(m)))
+    for weights in seen:
+        expected = weights if expected is None else 0.7 * expected + 0.3 * weights
+    shown, model = [], small_model()
+    fit(model, DATA, run, tmp_path, progress=False, on_epoch=lambda m, _: shown.append(vector(m)))
+    torch.testing.assert_close(vector(model), expected)
+    assert torch.equal(shown[-1], vector(model))
+
+    stopped = small_model()
+    assert not fit(stopped, DATA, run, tmp_path, time_limit=0, progress=False).finished
+    fit(stopped, DATA, run, tmp_path, resume=True, progress=False)
+    assert same(stopped, model)
+
+
+def vector(model):
+    return torch.nn.utils.parameters_to_vector(model.parameters()).detach().clone()
 
 
 SCRIPT = """
@@ -366,6 +389,8 @@ def test_bfloat16_where_there_is_no_unit_for_it(monkeypatch):
 
 
 def test_wrong_precision():
+    with pytest.raises(ValueError, match=r"averaging is 1; expected a number in \(0, 1\)"):
+        Run(3, 1e-3, averaging=1)
     with pytest.raises(ValueError, match="precision is 'half'; expected 'float32' or 'bfloat16'"):
         Run(1, 1e-3, precision="half")
 

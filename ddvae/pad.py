@@ -1,0 +1,53 @@
+"""A picture with points to drag, and a copy button: what plotly and ipywidgets do not have."""
+
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+__all__ = ["CopyButton", "Pad"]
+
+_HERE = Path(__file__).parent
+
+
+class Pad(anywidget.AnyWidget):
+    """A picture with points that are dragged, clicked or moved by arrow keys.
+
+    While a move is answered, only the latest position waits: a drag never queues.
+
+    Args:
+        picture: PNG bytes.
+        points: Places (u, v) in the unit square, v upwards.
+        names: Of the points, for screen readers.
+        description: Of the picture, for screen readers.
+    """
+
+    _esm = _HERE / "pad.js"
+    _css = _HERE / "pad.css"
+    kind = traitlets.Unicode("pad").tag(sync=True)
+    picture = traitlets.Bytes(b"").tag(sync=True)
+    points = traitlets.List().tag(sync=True)
+    names = traitlets.List().tag(sync=True)
+    description = traitlets.Unicode("").tag(sync=True)
+    asked = traitlets.Int(0).tag(sync=True)
+    answered = traitlets.Int(0).tag(sync=True)
+
+    def on_move(self, answer) -> None:
+        """Calls answer() after each move; the next one is sent when it has returned."""
+
+        def asked(_):
+            try:
+                answer()
+            finally:
+                self.answered = self.asked
+
+        self.observe(asked, "asked")
+
+
+class CopyButton(anywidget.AnyWidget):
+    """A button that copies a text."""
+
+    _esm = _HERE / "pad.js"
+    _css = _HERE / "pad.css"
+    kind = traitlets.Unicode("copy").tag(sync=True)
+    text = traitlets.Unicode("").tag(sync=True)

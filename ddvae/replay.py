@@ -1,0 +1,107 @@
+"""A recorded search round by round, and one more round live: the widget of chapter 6."""
+
+import html
+
+import ipywidgets as ui
+import plotly.graph_objects as go
+
+from .molecule_charts import search_lines, search_map
+from .optimization import SEARCHES, best_so_far, encoded, hunt, on_record, zinc_models
+from .pad import CopyButton
+
+__all__ = ["SearchReplay"]
+
+_LABELS = {"description_width": "90px"}
+
+
+class SearchReplay(ui.VBox):
+    """A search on the two principal axes of codes, its best molecule so far beside it.
+
+    Args:
+        search: One of `optimization.SEARCHES` that is on record.
+        seed: Of the recorded search.
+        until: Last round shown; None for all.
+
+    Raises:
+        ValueError: there is no such search, seed or round on record.
+    """
+
+    def __init__(self, search="trust region, 38 atoms", seed=None, until=None):
+        self.record = zinc_models()["DD-VAE (T)"]
+        kinds = [name for name in SEARCHES if on_record(self.record, name)]
+        if search not in kinds:
+            raise ValueError(f"search is {search!r}; expected one of {', '.join(kinds)}")
+        seeds = list(on_record(self.record, search))
+        if seed is not None and seed not in seeds:
+            raise ValueError(f"seed is {seed!r}; expected one of {seeds}")
+        self.search = ui.Dropdown(options=kinds, value=search, description="search", style=_LABELS)
+        self.seed = ui.Dropdown(options=seeds, value=seed or seeds[0], description="seed", style=_LABELS)
+        self.rows = on_record(self.record, search)[self.seed.value]
+        last = self.rows[-1]["round"]
+        if until is not None and not 1 <= until <= last:
+            raise ValueError(f"until is {until!r}; expected a round from 1 to {last}")
+        self.round = ui.IntSlider(until or last, min=1, max=last, description="round", style=_LABELS)
+        self.more = ui.Button(description="One more round, live", layout=ui.Layout(width="200px"))
+        self.best, self.told, self.copy = ui.HTML(), ui.HTML(), CopyButton()
+        self.map, self.line = (
+            go.FigureWidget(layout={"width": width, "height": 480}) for width in (640, 420)
+        )
+        self.search.observe(lambda _: self._change_search(), "value")
+        self.seed.observe(lambda _: self._load(), "value")
+        self.round.observe(lambda _: self._show(), "value")
+        self.more.on_click(lambda _: self._go_on())
+        controls = [self.search, self.seed, self.round, self.more, self.copy]
+        super().__init__([ui.HBox(controls), self.best, ui.HBox([self.map, self.line]), self.told])
+        self._show()
+
+    def _change_search(self) -> None:
+        self.seed.options = list(on_record(self.record, self.search.value))
+        self._load()
+
+    def _load(self) -> None:
+        self.rows = on_record(self.record, self.search.value)[self.seed.value]
+        self.round.max = self.rows[-1]["round"]
+        self.round.value = self.round.max
+        self._show()
+
+    def _show(self) -> None:
+        shown = [row for row in self.rows if row["round"] <= self.round.value]
+        for widget, fig in (
+            (self.map, search_map(shown)),
+            (self.line, search_lines({self.search.value: [best_so_far(shown)]})),
+        ):
+            size = {"width": widget.layout.width, "height": widget.layout.height}
+            with widget.batch_update():
+                widget.data = []
+                widget.add_traces(fig.data)
+                widget.update_layout(fig.layout, overwrite=True)
+                widget.update_layout(size)
+        scored = [row for row in shown if row["status"] == "scored"]
+        if scored:
+            best = max(scored, key=lambda row: row["score"])
+            self.best.value = (
+                f"<p>{len(scored)} molecules scored of {len(shown)} proposed codes; best so far "
+                f"<b>{best['score']:.3f}</b> <code>{html.escape(best['smiles'])}</code></p>"
+            )
+        self.copy.text = (
+            f"SearchReplay({self.search.value!r}, seed={self.seed.value}, until={self.round.value})"
+        )
+
+    def _go_on(self) -> None:
+        """A round of twenty from a few thousand known molecules and all that the shown rounds found."""
+        self.more.disabled = True
+        self.told.value = "<p>encoding known molecules ...</p>"
+        try:
+            coded = encoded(self.record, n=1_000)
+            self.told.value = f"<p>fitting a process to {len(coded.smiles)} molecules and searching ...</p>"
+            found = hunt(coded, self.search.value, self.seed.value, rounds=1, batch=20)
+        finally:
+            self.more.disabled = False
+        last = self.round.max + 1
+        self.rows = [*self.rows, *({**row, "round": last} for row in found)]
+        self.round.max = last
+        self.round.value = last
+        scored = [row["score"] for row in found if row["status"] == "scored"]
+        self.told.value = (
+            f"<p>round {last}: {len(scored)} molecules, best {max(scored, default=float('nan')):.3f}</p>"
+        )

@@ -1,0 +1,312 @@
+"""Latent spaces to play with: wiring of controls to `explore`, in JupyterLab or a served page.
+
+Each widget is made without arguments from the recorded models, and with arguments as its copy button tells.
+"""
+
+import functools
+import html
+
+import ipywidgets as ui
+
+from . import rasters
+from .chem import canonical, draw_grid, score_parts
+from .explore import Bricks, Digits, Molecules
+from .latent import interpolate
+from .pad import CopyButton, Pad
+from .records import load_codec, recorded
+from .score import combine
+
+__all__ = ["BrickExplorer", "DigitPlane", "MoleculeExplorer"]
+
+_WIDE = ui.Layout(width="420px")
+_LABELS = {"description_width": "110px"}
+
+
+@functools.cache
+def _bricks(name: str) -> Bricks:
+    return Bricks(name)
+
+
+@functools.cache
+def _digits(name: str) -> Digits:
+    return Digits(name)
+
+
+class BrickExplorer(ui.VBox):
+    """The latent space of six-bit strings as it is laid out in training (chapter 3).
+
+    Args:
+        model: A key of `MODELS`.
+        epoch: Of the training; None for its end.
+        point: (z_1, z_2).
+        temperature: Shows how L_tau sees the plane at its base-10 logarithm; None shows the decoded strings.
+
+    Raises:
+        ValueError: there is no such model or epoch.
+    """
+
+    MODELS = {
+        "DD-VAE, uniform": "bricks-ddvae-uniform",
+        "DD-VAE, tricube": "bricks-ddvae-tricube",
+        "DD-VAE, best layout": "bricks-layout-uniform",
+        "VAE, Gaussian": "bricks-vae-gaussian",
+    }
+
+    def __init__(self, model="DD-VAE, uniform", epoch=None, point=(0.1, 0.1), temperature=None):
+        if model not in self.MODELS:
+            raise ValueError(f"model is {model!r}; expected one of {', '.join(self.MODELS)}")
+        self.model = ui.Dropdown(options=list(self.MODELS), value=model, description="model", style=_LABELS)
+        epochs = self.bricks.epochs
+        if epoch is not None and epoch not in epochs:
+            raise ValueError(f"epoch is {epoch!r}; expected one of {epochs}")
+        self.epoch = ui.SelectionSlider(
+            options=epochs, value=epochs[-1] if epoch is None else epoch, description="epoch", style=_LABELS
+        )
+        self.blurred = ui.Checkbox(temperature is not None, description="as L_τ sees it", indent=False)
+        self.temperature = ui.FloatSlider(
+            -1.0 if temperature is None else temperature,
+            min=-4,
+            max=-0.3,
+            step=0.1,
+            description="log₁₀ τ",
+            style=_LABELS,
+        )
+        self.pad = Pad(
+            names=["code"], description="latent plane of six-bit strings", points=[self._unit(point)]
+        )
+        self.told, self.copy = ui.HTML(), CopyButton()
+        for control in (self.epoch, self.blurred, self.temperature):
+            control.observe(lambda _: self._show(), "value")
+        self.model.observe(lambda _: self._change_model(), "value")
+        self.pad.on_move(self._tell)
+        controls = [self.model, self.epoch, self.blurred, self.temperature, self.told, self.copy]
+        super().__init__([ui.HBox([self.pad, ui.VBox(controls, layout=_WIDE)])])
+        self._show()
+
+    @property
+    def bricks(self) -> Bricks:
+        return _bricks(self.MODELS[self.model.value])
+
+    @property
+    def point(self) -> tuple[float, float]:
+        """(z_1, z_2) of the moved point."""
+        return tuple(round((2 * u - 1) * self.bricks.side, 4) for u in self.pad.points[0])
+
+    def _unit(self, point) -> list[float]:
+        return [(z / self.bricks.side + 1) / 2 for z in point]
+
+    def _change_model(self) -> None:
+        with self.hold_trait_notifications():
+            epochs = self.bricks.epochs
+            self.epoch.options = epochs
+            self.epoch.value = epochs[-1]
+        self._show()
+
+    def _show(self) -> None:
+        blurred = self.blurred.value
+        self.epoch.disabled = blurred  # weights are kept of the trained model alone
+        self.temperature.disabled = not blurred
+        if blurred:
+            self.pad.picture = rasters.certainty_raster(self.bricks.certainty(10**self.temperature.value))
+        else:
+            self.pad.picture = rasters.brick_raster(self.bricks.frames[self.epoch.value])
+        self._tell()
+
+    def _tell(self) -> None:
+        found = self.bricks.at(self.point, self.epoch.value)
+        covered = ", ".join(found["covered by"]) or "none"
+        self.told.value = (
+            f"<p>code ({self.point[0]:.2f}, {self.point[1]:.2f}) decodes to <b>{found['string']}</b></p>"
+            f"<p>its probability: {found['probability']:.2%} true, {found['decoded']:.2%} decoded</p>"
+            f"<p>proposals that cover the point: {covered}</p>"
+        )
+        temperature = round(self.temperature.value, 2) if self.blurred.value else None
+        self.copy.text = (
+            f"BrickExplorer({self.model.value!r}, epoch={self.epoch.value}, point={self.point}, "
+            f"temperature={temperature})"
+        )
+
+
+class DigitPlane(ui.VBox):
+    """Digits decoded from 2-D latent spaces, VAE and DD-VAE side by side (chapter 4).
+
+    Both planes are drawn in quantiles of their prior, and a move of a point on one moves it on the other.
+
+    Args:
+        begin, end: Of a line, in quantiles; the first one's digit is shown large.
+    """
+
+    MODELS = {"DD-VAE": "mnist-ddvae-uniform", "VAE": "mnist-vae-gaussian"}
+
+    def __init__(self, begin=(0.3, 0.5), end=(0.7, 0.6)):
+        points = [list(begin), list(end)]
+        self.digits = [_digits(name) for name in self.MODELS.values()]
+        self.pads, self.pictures, self.strips, columns = [], [], [], []
+        for title, digits in zip(self.MODELS, self.digits):
+            pad = Pad(
+                picture=rasters.code_raster(digits.quantiles, digits.labels),
+                points=points,
+                names=["begin", "end"],
+                description=f"codes of test digits, {title}",
+            )
+            pad.on_move(functools.partial(self._move, pad))
+            picture, strip = ui.Image(width="150px"), ui.Image(width="420px")
+            self.pads.append(pad)
+            self.pictures.append(picture)
+            self.strips.append(strip)
+            columns.append(ui.VBox([ui.HTML(f"<b>{title}</b>"), pad, ui.HBox([picture]), strip]))
+        self.copy = CopyButton()
+        super().__init__([ui.HBox(columns), self.copy])
+        self._show()
+
+    def _move(self, moved: Pad) -> None:
+        for pad in self.pads:
+            if pad is not moved:
+                pad.points = moved.points
+        self._show()
+
+    def _show(self) -> None:
+        begin, end = self.pads[0].points
+        for digits, picture, strip in zip(self.digits, self.pictures, self.strips):
+            images = digits.strip(begin, end)
+            picture.value = rasters.digit_raster(images[:1])
+            strip.value = rasters.digit_raster(images, scale=2)
+        rounded = [tuple(round(u, 3) for u in point) for point in (begin, end)]
+        self.copy.text = f"DigitPlane(begin={rounded[0]}, end={rounded[1]})"
+
+
+@functools.cache
+def _space(through: tuple[str, str, str] | None) -> Molecules:
+    """The plane of the recorded ZINC model, and its map."""
+    record = recorded("zinc-ddvae-tricube")[0]
+    drawn = [string.decode() for string in record.arrays["samples"][:2_000]]
+    return Molecules(load_codec(record.folder), [one for one in canonical(drawn) if one], through)
+
+
+@functools.cache
+def _map(through: tuple[str, str, str] | None) -> bytes:
+    return rasters.plane_raster(*_space(through).map())
+
+
+class MoleculeExplorer(ui.VBox):
+    """A plane through the latent space of molecules (chapters 5 and 6).
+
+    Args:
+        smiles: A molecule, whose code's place on the plane the point takes first.
+        other: Where an interpolation ends.
+        point: On the plane, in units of the code; None for the molecule's place.
+        radius: Of the neighbourhood, in units of the code.
+        through: Three molecules that span the plane; None for the principal axes of codes.
+
+    Raises:
+        ValueError: a string that is no molecule, or that the model does not know.
+    """
+
+    def __init__(
+        self,
+        smiles="CC(=O)Nc1ccc(O)cc1",
+        other="COc1ccc2cc(C(C)C(=O)O)ccc2c1",
+        point=None,
+        radius=3.0,
+        through=None,
+    ):
+        self.space = _space(through and tuple(through))
+        self.through = through
+        place = self.space.place(smiles) if point is None else point
+        look = {"continuous_update": False, "layout": _WIDE, "style": _LABELS}
+        self.smiles = ui.Text(smiles, description="molecule", **look)
+        self.other = ui.Text(self.space.checked(other), description="other", **look)
+        self.radius = ui.FloatSlider(radius, min=0.5, max=8, step=0.25, description="radius", **look)
+        buttons = {
+            "neighbours": ("Neighbours at this radius", self._show_neighbours),
+            "way": ("Way to the other molecule", self._show_way),
+            "distance": ("Where decoding changes", self._show_distance),
+        }
+        self.buttons = {key: ui.Button(description=text, layout=_WIDE) for key, (text, _) in buttons.items()}
+        for key, (_, answer) in buttons.items():
+            self.buttons[key].on_click(lambda _, answer=answer: self._guarded(answer))
+        self.pad = Pad(
+            picture=_map(through and tuple(through)),
+            points=[self._unit(place)],
+            names=["code"],
+            description="plane through the latent space: blue decodes to molecules, grey does not",
+        )
+        self.told, self.message, self.copy = ui.HTML(), ui.HTML(), CopyButton()
+        self.drawn, self.grid = ui.Image(width="380px"), ui.Image(width="860px")
+        self.smiles.observe(lambda _: self._guarded(self._take), "value")
+        self.radius.observe(lambda _: self._tell_code(), "value")
+        self.pad.on_move(self._show)
+        controls = [
+            self.smiles,
+            self.drawn,
+            self.told,
+            self.radius,
+            self.other,
+            *self.buttons.values(),
+            self.copy,
+        ]
+        super().__init__([ui.HBox([self.pad, ui.VBox([*controls, self.message])]), self.grid])
+        self._show()
+
+    @property
+    def point(self) -> tuple[float, float]:
+        """The moved point on the plane, in units of the code."""
+        return tuple(round((2 * u - 1) * self.space.side, 4) for u in self.pad.points[0])
+
+    def _unit(self, place) -> list[float]:
+        return [min(1.0, max(0.0, (z / self.space.side + 1) / 2)) for z in place]
+
+    def _guarded(self, answer) -> None:
+        """What a user's input may cause is told in the widget."""
+        self.message.value = ""
+        try:
+            answer()
+        except ValueError as error:
+            self.message.value = f'<p role="alert"><b>{html.escape(str(error))}</b></p>'
+
+    def _take(self) -> None:
+        string = self.space.checked(self.smiles.value)
+        self.pad.points = [self._unit(self.space.place(string))]
+        (back,) = self.space.codec.decode(self.space.codec.encode([string]))
+        same = "comes back as it is" if canonical([back]) == canonical([string]) else "comes back as"
+        self._draw([string, back], ["molecule", same])
+        self._tell_code()
+
+    def _show(self) -> None:
+        (string,) = self.space.codec.decode(self.space.code(self.point)[None])
+        valid = canonical([string])[0] is not None
+        self._draw([string], ["decoded" if valid else "no molecule"])
+        score = combine(score_parts([string]))[0]
+        scored = f", penalised logP {score:.2f}" if valid else ", which is no molecule"
+        self.told.value = f"<p>decodes to <code>{html.escape(string)}</code>{scored}</p>"
+        self._tell_code()
+
+    def _draw(self, strings: list[str], captions: list[str]) -> None:
+        self.drawn.value = draw_grid(strings, captions, columns=2, size=(380 // len(strings), 190))
+
+    def _show_neighbours(self) -> None:
+        rows = self.space.near(self.point, self.radius.value)
+        if not rows:
+            raise ValueError(f"all directions decode to the same string at radius {self.radius.value}")
+        captions = [
+            f"{row['score']:.2f}, similarity {row['similarity']:.2f}" if row["valid"] else "no molecule"
+            for row in rows
+        ]
+        self.grid.value = draw_grid([row["smiles"] for row in rows], captions, columns=6, size=(143, 120))
+
+    def _show_way(self) -> None:
+        first, last = (self.space.checked(text.value) for text in (self.smiles, self.other))
+        way = [string for string in interpolate(self.space.codec, first, last) if canonical([string])[0]]
+        self.grid.value = draw_grid(way[:18], [""] * len(way[:18]), columns=6, size=(143, 120))
+
+    def _show_distance(self) -> None:
+        distance = self.space.radius(self.point)
+        self.message.value = (
+            f"<p>decoding changes at distance {distance:.2f} (median of 32 directions)</p>"
+        )
+
+    def _tell_code(self) -> None:
+        self.copy.text = (
+            f"MoleculeExplorer({self.smiles.value!r}, {self.other.value!r}, point={self.point}, "
+            f"radius={self.radius.value}, through={self.through!r})"
+        )

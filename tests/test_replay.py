@@ -1,0 +1,42 @@
+"""The replay of a recorded search, on a small one recorded here."""
+
+import dataclasses
+
+import pytest
+
+from ddvae import replay
+from ddvae.optimization import best_so_far, encoded, hunt, zinc_models
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A widget of a search of two rounds among few molecules."""
+    coded = encoded(zinc_models()["DD-VAE (T)"], n=40)
+    coded = dataclasses.replace(coded, record=dataclasses.replace(coded.record, folder=tmp_path), whole=True)
+    rows = hunt(coded, "local steps, 38 atoms", 1, rounds=2, batch=4)
+    monkeypatch.setattr(replay, "zinc_models", lambda: {"DD-VAE (T)": coded.record})
+    live = dataclasses.replace(coded, whole=False)
+    monkeypatch.setattr(replay, "encoded", lambda record, n: live)
+    return replay.SearchReplay("local steps, 38 atoms"), rows
+
+
+def test_rounds_are_replayed_and_one_more_is_run(small):
+    widget, rows = small
+    assert widget.round.value == 2 and f"<b>{best_so_far(rows)[-1]:.3f}</b>" in widget.best.value
+    widget.round.value = 1
+    first = [row for row in rows if row["round"] == 1]
+    assert f"<b>{best_so_far(first)[-1]:.3f}</b>" in widget.best.value
+    drawn = sum(len(trace.x) for trace in widget.map.data if trace.name == "round 1")
+    assert drawn == sum(row["status"] == "scored" for row in first)
+    assert "until=1" in widget.copy.text
+    widget.more.click()
+    assert widget.round.value == 3 and "round 3:" in widget.told.value and not widget.more.disabled
+
+
+def test_bad_arguments(small):
+    with pytest.raises(ValueError, match="search is 'published'; expected one of local steps, 38 atoms"):
+        replay.SearchReplay("published")
+    with pytest.raises(ValueError, match=r"seed is 9; expected one of \[1\]"):
+        replay.SearchReplay("local steps, 38 atoms", seed=9)
+    with pytest.raises(ValueError, match="until is 5; expected a round from 1 to 2"):
+        replay.SearchReplay("local steps, 38 atoms", until=5)

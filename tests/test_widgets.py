@@ -1,0 +1,83 @@
+"""Wiring: each control changes what it should, each view tells the code that makes it again."""
+
+import pytest
+import torch
+
+from ddvae import rasters
+from ddvae.widgets import BrickExplorer, DigitPlane, MoleculeExplorer
+
+
+def move(pad, index, place):
+    """What the browser does: new points, then a question."""
+    points = [list(point) for point in pad.points]
+    points[index] = list(place)
+    pad.points = points
+    pad.asked += 1
+    assert pad.answered == pad.asked
+
+
+def again(widget):
+    """The widget that the copied code makes."""
+    return eval(widget.copy.text, {type(widget).__name__: type(widget)})
+
+
+def test_bricks():
+    widget = BrickExplorer()
+    before = widget.pad.picture
+    widget.epoch.value = widget.epoch.options[0]
+    assert widget.pad.picture != before
+    move(widget.pad, 0, (0.8, 0.7))
+    found = widget.bricks.at(widget.point, widget.epoch.value)
+    assert f"<b>{found['string']}</b>" in widget.told.value
+    widget.blurred.value = True
+    assert widget.pad.picture == rasters.certainty_raster(widget.bricks.certainty(0.1))
+    widget.temperature.value = -3.0
+    assert widget.pad.picture == rasters.certainty_raster(widget.bricks.certainty(1e-3))
+    made = again(widget)
+    assert made.pad.picture == widget.pad.picture and made.told.value == widget.told.value
+    widget.blurred.value = False
+    widget.model.value = "VAE, Gaussian"
+    assert widget.epoch.value == widget.bricks.epochs[-1]
+    assert again(widget).pad.picture == widget.pad.picture
+
+
+def test_digits_move_together():
+    widget = DigitPlane()
+    before = [picture.value for picture in widget.pictures]
+    move(widget.pads[1], 0, (0.9, 0.1))
+    assert widget.pads[0].points == widget.pads[1].points
+    assert [picture.value for picture in widget.pictures] != before
+    begin, end = widget.pads[0].points
+    strips = [rasters.digit_raster(model.strip(begin, end), scale=2) for model in widget.digits]
+    assert [strip.value for strip in widget.strips] == strips
+    assert [strip.value for strip in again(widget).strips] == strips
+
+
+def test_molecules():
+    widget = MoleculeExplorer()
+    widget.smiles.value = "COc1ccccc1"
+    assert widget.point == pytest.approx(widget.space.place("COc1ccccc1"), abs=0.01)
+    assert "<b>" not in widget.message.value
+    point = widget.point
+    for bad in ("C1CC", "[Na+]", "<script>"):
+        widget.smiles.value = bad
+        assert 'role="alert"' in widget.message.value and "<script>" not in widget.message.value
+        assert widget.point == point
+    move(widget.pad, 0, (0.45, 0.55))
+    (string,) = widget.space.codec.decode(widget.space.code(widget.point)[None])
+    assert string.replace("&", "&amp;") in widget.told.value
+    widget.smiles.value = "COc1ccccc1"
+    for button in widget.buttons.values():
+        button.click()
+    assert bytes(widget.grid.value[:4]) == b"\x89PNG"
+    assert "decoding changes at distance" in widget.message.value
+    torch.testing.assert_close(torch.tensor(again(widget).point), torch.tensor(widget.point))
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="model is 'GAN'; expected one of DD-VAE, uniform"):
+        BrickExplorer("GAN")
+    with pytest.raises(ValueError, match="epoch is 7000; expected one of"):
+        BrickExplorer(epoch=7000)
+    with pytest.raises(ValueError, match="'xyz' is no molecule"):
+        MoleculeExplorer("xyz")
