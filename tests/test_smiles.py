@@ -199,8 +199,9 @@ def test_tables_and_lines(tmp_path, text, expected):
 
 
 def test_a_draw_is_like_the_whole_where_the_file_is_in_order():
-    """MOSES' test molecules are shorter at the beginning; 5 standard errors of 10,000 lengths of deviation 5."""
+    """MOSES' test molecules are shorter at the beginning; bounds of 5 standard errors of a mean length."""
     test = moses("test")
-    first, drawn, whole = (m.lengths.float().mean().item() for m in (test.first(10_000), test.drawn(10_000), test))
+    sets = (test.first(10_000), test.drawn(10_000), test)
+    first, drawn, whole = (one.lengths.float().mean().item() for one in sets)
     assert abs(drawn - whole) < 5 * 5 / 100 < whole - first
     assert torch.equal(test.drawn(50).tokens, test.drawn(50).tokens) and len(test.drawn(50)) == 50
