@@ -301,9 +301,7 @@ class MoleculeExplorer(ui.VBox):
 
     def _show_distance(self) -> None:
         distance = self.space.radius(self.point)
-        self.message.value = (
-            f"<p>decoding changes at distance {distance:.2f} (median of 32 directions)</p>"
-        )
+        self.message.value = f"<p>decoding changes at distance {distance:.2f} (median of 32 directions)</p>"
 
     def _tell_code(self) -> None:
         self.copy.text = (
