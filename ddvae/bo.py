@@ -146,7 +146,7 @@ def trust_region(view: View, count: int, candidates: int = 2_000) -> Tensor:
     return MaxPosteriorSampling(_Surrogate(view.gp), replacement=False)(near, num_samples=count)
 
 
-def _side(view: View, batch: int, first: float = 0.7, success: int = 2) -> float:
+def _side(view: View, batch: int, first: float = 0.4, success: int = 2) -> float:
     """The region's side, in parts of the box's, after the rounds so far."""
     tolerance = max(1, -(-view.codes.shape[1] // batch))
     side, won, lost = first, 0, 0
