@@ -1,11 +1,11 @@
 """The sparse process on ZINC's codes against gpytorch's variational one: seconds, log-likelihood, RMSE."""
 
 import argparse
-import csv
 import time
 
 import gpytorch
 import torch
+from timing import write_csv
 
 from ddvae.gp import SparseGP
 from ddvae.optimization import encoded, zinc_models
@@ -88,7 +88,4 @@ if __name__ == "__main__":
         rows.append(row)
     print("wanted: under 120 s, aim 60, at no worse a log-likelihood than 30 epochs; warm under 20 s")
     if arguments.csv:
-        with open(arguments.csv, "w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(arguments.csv, rows)

@@ -1,5 +1,6 @@
 """Times two ways of doing the same, in turn, so that a drifting machine slows both."""
 
+import csv
 import statistics
 import time
 from collections.abc import Callable
@@ -38,3 +39,11 @@ def show(name: str, found: dict[str, float]) -> None:
         f"{found['ratio']:6.2f}x ({found['low']:.2f} to {found['high']:.2f})",
         flush=True,
     )
+
+
+def write_csv(path: str, rows: list[dict]) -> None:
+    """A benchmark's table as a file, a column a key of the first row."""
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
