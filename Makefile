@@ -42,7 +42,7 @@ reproduce: install
 	"$(PYTHON)" -m ddvae reproduce --budget $(BUDGET) --out $(OUT) $(ARGS)
 
 test: install lint
-	"$(PYTHON)" -m pytest $(ARGS)
+	"$(PYTHON)" -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile $(ARGS)
 
 lint: install
 	"$(PYTHON)" -m ruff check .

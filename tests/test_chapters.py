@@ -1,0 +1,21 @@
+"""All chapters, run from training to figures at budget smoke: long, so a file, and a process, of its own."""
+
+import pytest
+
+from ddvae.book import CHAPTERS, reproduce
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    out = tmp_path_factory.mktemp("book")
+    rows = reproduce(CHAPTERS, "smoke", out)
+    return out, {row["chapter"]: row for row in rows}
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_runs_at_smoke(smoke, name):
+    out, rows = smoke
+    assert rows[name]["status"] == "done", rows[name]["error"]
+    assert (out / name / "page.json").exists() and (out / name / "comparison.csv").exists()
+    assert name in (out / "index.html").read_text()
