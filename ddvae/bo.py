@@ -41,6 +41,12 @@ class Box:
         """The smallest box that holds codes (N, D): the published search space."""
         return cls(codes.double().amin(0), codes.double().amax(0))
 
+    @classmethod
+    def spread(cls, codes: Tensor, deviations: float) -> "Box":
+        """Around the mean of codes (N, D), so many of their standard deviations to each side."""
+        mean, reach = codes.double().mean(0), deviations * codes.double().std(0)
+        return cls(mean - reach, mean + reach)
+
     @property
     def bounds(self) -> Tensor:
         """(2, D), as botorch takes them."""

@@ -58,23 +58,30 @@ class Codec:
         """Codes (N, D) of strings: the means of their proposals."""
         return self.proposal(strings)[0]
 
-    @torch.no_grad()
     def decode(self, codes: Tensor) -> list[str]:
         """Strings of codes (N, D), greedily; "?" from a tie on.
 
         Raises:
             ValueError: codes of another shape, or with an entry that is no number.
         """
+        return self._strings(self.model.decode, codes)
+
+    def draw_strings(self, codes: Tensor) -> list[str]:
+        """Strings of codes (N, D), drawn token by token; the errors of `decode`."""
+        return self._strings(self.model.decoder.sample_tokens, codes)
+
+    def sample(self, n: int, law: Distribution | None = None) -> list[str]:
+        """n strings decoded from codes drawn from `law`, by default the prior."""
+        return self.decode((law or self.model.prior()).sample((n,)))
+
+    @torch.no_grad()
+    def _strings(self, generate, codes: Tensor) -> list[str]:
         if codes.dim() != 2 or codes.shape[1] != self.latent_size or not codes.isfinite().all():
             raise ValueError(
                 f"codes have shape {tuple(codes.shape)}; expected (N, {self.latent_size}) finite numbers"
             )
         with self._autocast():
-            return self.vocabulary.decode(self.model.decode(codes.float()))
-
-    def sample(self, n: int, law: Distribution | None = None) -> list[str]:
-        """n strings decoded from codes drawn from `law`, by default the prior."""
-        return self.decode((law or self.model.prior()).sample((n,)))
+            return self.vocabulary.decode(generate(codes.float().to(self._device)))
 
     @torch.no_grad()
     def _proposals(self, strings: list[str]) -> Iterator[tuple[Tensor, Distribution]]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .bo import Box
 from .curves import kept_beside
 from .gp import Hyperparameters, SparseGP
 from .records import Record, load_codec, recorded
@@ -21,11 +22,14 @@ from .smiles import zinc
 __all__ = [
     "METHODS",
     "SEARCHES",
+    "SPREADS",
     "Coded",
     "best_so_far",
+    "decodes",
     "encoded",
     "hunt",
     "on_record",
+    "plane",
     "regression",
     "zinc_models",
 ]
@@ -39,6 +43,7 @@ METHODS = {
 """Rows of Table 4 and their presets."""
 SEARCHES: dict[str, Search] = {
     "published": Search(acquisition="believer", attempts=1, keep=50),
+    "published, shared box": Search(acquisition="believer", attempts=1, keep=50),
     "trust region": Search(),
     "trust region, 38 atoms": Search(max_heavy_atoms=38),
     "log EI, 38 atoms": Search(acquisition="log-ei", max_heavy_atoms=38),
@@ -47,6 +52,9 @@ SEARCHES: dict[str, Search] = {
     "uniform in the box, 38 atoms": Search(acquisition="uniform", max_heavy_atoms=38),
 }
 """Searches by name; the last three use no model of the score."""
+SPREADS = {"published, shared box": 3.0}
+"""Searches in a box of as many deviations of the codes around their mean, for all models the same; the others
+look in the smallest box that holds all codes, as published."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,8 @@ class Coded:
         smiles: N strings: training, validation and test molecules together, as published.
         codes: (N, D), locations of their proposals.
         values: (N,) penalised logP.
-        decode: Codes to strings.
+        decode: Codes to strings, greedily.
+        draw: Codes to strings, token by token at random.
         whole: Whether these are all of ZINC's molecules, so that results are worth keeping.
     """
 
@@ -67,6 +76,7 @@ class Coded:
     codes: Tensor
     values: Tensor
     decode: Callable[[Tensor], list[str]]
+    draw: Callable[[Tensor], list[str]]
     whole: bool
 
     def split(self, seed: int) -> tuple[Tensor, Tensor]:
@@ -94,14 +104,17 @@ def encoded(record: Record, n: int | None = None) -> Coded:
     parts = [zinc(split) for split in ("train", "valid", "test")]
     smiles = [string for part in parts for string in (part if n is None else part.first(n)).strings()]
     values = torch.from_numpy(score(smiles))
-    return Coded(record, smiles, codec.encode(smiles).double(), values, codec.decode, n is None)
+    return Coded(
+        record, smiles, codec.encode(smiles).double(), values, codec.decode, codec.draw_strings, n is None
+    )
 
 
-def on_record(record: Record, kind: str) -> dict[int, object]:
-    """Results of a kind that are kept beside a record, by seed: "regression" or one of `SEARCHES`."""
+def on_record(record: Record, kind: str) -> dict[int, dict]:
+    """Results kept beside a record, by seed: "regression", "decodes", "plane" or one of `SEARCHES`."""
     stem = _file(kind, "*").removesuffix("*.json")
     files = {int(path.stem.removeprefix(stem)): path for path in record.folder.glob(f"{stem}*.json")}
-    return {seed: json.loads(files[seed].read_text()) for seed in sorted(files)}
+    found = {seed: json.loads(files[seed].read_text()) for seed in sorted(files)}
+    return {seed: _whole(one) if kind in SEARCHES else one for seed, one in found.items()}
 
 
 def _file(kind: str, seed: int | str) -> str:
@@ -122,16 +135,58 @@ def regression(coded: Coded, seed: int) -> dict[str, float]:
         train, test = coded.split(seed)
         known, unseen = coded.values[train], coded.values[test]
         process = SparseGP.fit(coded.codes[train], known, seed=seed)
-        law = torch.distributions.Normal(known.mean(), known.std())
-        return process.judge(coded.codes[test], unseen) | {
-            "constant log_likelihood": law.log_prob(unseen).mean().item(),
-            "constant rmse": (unseen - known.mean()).square().mean().sqrt().item(),
-        }
+        return process.judge(coded.codes[test], unseen) | _constant(known, unseen)
 
     return coded.keep("regression", seed, judge)
 
 
-def hunt(coded: Coded, name: str, seed: int, start: Hyperparameters | None = None, **changes) -> list[dict]:
+def decodes(coded: Coded, seed: int, n: int = 10_000) -> dict[str, dict[str, float]]:
+    """Regression of the score of what codes decode to: greedily, and drawn token by token.
+
+    Codes that either way gives no molecule are left out, the same for both.
+
+    Args:
+        coded: A model's molecules; the codes of n at random are decoded.
+        seed: Of the molecules, the draws and the split.
+        n: Codes at most.
+
+    Returns:
+        By way ("greedy", "drawn"): valid, share of codes that decode to a molecule; same, share that decode
+        to the molecule that they encode; and where twenty codes are left, how many they are, and
+        log_likelihood and rmse on a tenth of them, of the process and of a constant.
+    """
+
+    def judge() -> dict[str, dict[str, float]]:
+        order = torch.randperm(len(coded.codes), generator=torch.Generator().manual_seed(seed))[:n]
+        codes = coded.codes[order]
+        torch.manual_seed(seed)
+        strings = {"greedy": coded.decode(codes.float()), "drawn": coded.draw(codes.float())}
+        values = {way: torch.from_numpy(score(found)) for way, found in strings.items()}
+        usable = torch.stack(list(values.values())).isfinite().all(0)
+        x = codes[usable]
+        test = torch.arange(len(x)) % 10 == 0
+        found = {}
+        for way, scores in values.items():
+            same = [coded.smiles[i] == one for i, one in zip(order.tolist(), strings[way])]
+            found[way] = {"valid": scores.isfinite().double().mean().item(), "same": sum(same) / len(same)}
+            if len(x) >= 20:
+                known, unseen = scores[usable][~test], scores[usable][test]
+                process = SparseGP.fit(x[~test], known, seed=seed)
+                found[way] |= {"codes": len(x)} | process.judge(x[test], unseen) | _constant(known, unseen)
+        return found
+
+    return coded.keep("decodes", seed, judge)
+
+
+def _constant(known: Tensor, unseen: Tensor) -> dict[str, float]:
+    law = torch.distributions.Normal(known.mean(), known.std())
+    return {
+        "constant log_likelihood": law.log_prob(unseen).mean().item(),
+        "constant rmse": (unseen - known.mean()).square().mean().sqrt().item(),
+    }
+
+
+def hunt(coded: Coded, name: str, seed: int, start: Hyperparameters | None = None, **changes) -> dict:
     """What one search proposed.
 
     Args:
@@ -142,32 +197,69 @@ def hunt(coded: Coded, name: str, seed: int, start: Hyperparameters | None = Non
         changes: Settings in place of the search's own.
 
     Returns:
-        A row a proposed code: round, status, smiles ("" for what is no molecule), score, predicted mean and
-        deviation, and the code's place (x, y) on the two principal axes of the known codes.
+        Under "proposed" a row a code: round, status, smiles ("" for what is no molecule), score, predicted
+        mean and deviation, and the code's place (x, y) on the two principal axes of the known codes. Under
+        "held_out" what the search's process makes of the other tenth, "before" and "after" the rounds: the
+        released code reads Table 4's LL and RMSE after them.
 
     Raises:
         ValueError: there is no such search.
     """
     if name not in SEARCHES:
         raise ValueError(f"search is {name!r}; expected one of {', '.join(SEARCHES)}")
+    found = coded.keep(name, seed, lambda: _hunt(coded, name, seed, start, changes))
+    return _whole(found)
 
-    def run() -> list[dict]:
+
+def plane(coded: Coded, seed: int, n: int = 3_000) -> dict[str, list[float]]:
+    """Places x and y of n of a search's known codes on their principal axes, and their score."""
+
+    def judge() -> dict[str, list[float]]:
         train, _ = coded.split(seed)
-        codes = coded.codes[train]
-        done = optimize(
-            partial(score, n_jobs=1),
-            coded.decode,
-            codes,
-            coded.values[train],
-            known=coded.smiles,
-            search=replace(SEARCHES[name], seed=seed, **changes),
-            start=start,
-        )
-        middle, axes = _principal_axes(codes)
-        places = (torch.tensor([one.code for one in done], dtype=torch.float64) - middle) @ axes
-        return [_row(one, *place) for one, place in zip(done, places.tolist())]
+        middle, axes = _principal_axes(coded.codes[train])
+        shown = train[:n]
+        x, y = ((coded.codes[shown] - middle) @ axes).T.tolist()
+        return {
+            name: [round(value, 3) for value in column]
+            for name, column in (("x", x), ("y", y), ("score", coded.values[shown].tolist()))
+        }
 
-    return coded.keep(name, seed, run)
+    return coded.keep("plane", seed, judge)
+
+
+def _whole(kept: dict) -> dict:
+    """A search as it is kept, with its table column by column, as `hunt` returns it."""
+    table = kept["proposed"]
+    return kept | {"proposed": [dict(zip(table, values)) for values in zip(*table.values())]}
+
+
+def _hunt(coded: Coded, name: str, seed: int, start: Hyperparameters | None, changes: dict) -> dict:
+    search = replace(SEARCHES[name], seed=seed, **changes)
+    train, test = coded.split(seed)
+    codes, values, unseen = coded.codes[train], coded.values[train], (coded.codes[test], coded.values[test])
+    start = start or SparseGP.fit(codes, values, seed=seed, amplitude=search.amplitude).hyper
+    spread = SPREADS.get(name)
+    done = optimize(
+        partial(score, n_jobs=1),
+        coded.decode,
+        codes,
+        values,
+        known=coded.smiles,
+        search=search,
+        box=spread and Box.spread(codes, spread),
+        start=start,
+    )
+    scored = [one for one in done if one.status == "scored"]
+    own = torch.tensor([one.code for one in scored], dtype=torch.float64).view(-1, codes.shape[1])
+    gained = torch.tensor([one.score for one in scored], dtype=torch.float64)
+    after = SparseGP(start, torch.cat([codes, own]), torch.cat([values, gained]))
+    middle, axes = _principal_axes(codes)
+    places = (torch.tensor([one.code for one in done], dtype=torch.float64) - middle) @ axes
+    rows = [_row(one, *place) for one, place in zip(done, places.tolist())]
+    return {
+        "held_out": {"before": SparseGP(start, codes, values).judge(*unseen), "after": after.judge(*unseen)},
+        "proposed": {key: [row[key] for row in rows] for key in rows[0]},
+    }
 
 
 def _principal_axes(codes: Tensor) -> tuple[Tensor, Tensor]:

@@ -36,7 +36,7 @@ class SearchReplay(ui.VBox):
             raise ValueError(f"seed is {seed!r}; expected one of {seeds}")
         self.search = ui.Dropdown(options=kinds, value=search, description="search", style=_LABELS)
         self.seed = ui.Dropdown(options=seeds, value=seed or seeds[0], description="seed", style=_LABELS)
-        self.rows = on_record(self.record, search)[self.seed.value]
+        self.rows = on_record(self.record, search)[self.seed.value]["proposed"]
         last = self.rows[-1]["round"]
         if until is not None and not 1 <= until <= last:
             raise ValueError(f"until is {until!r}; expected a round from 1 to {last}")
@@ -59,7 +59,7 @@ class SearchReplay(ui.VBox):
         self._load()
 
     def _load(self) -> None:
-        self.rows = on_record(self.record, self.search.value)[self.seed.value]
+        self.rows = on_record(self.record, self.search.value)[self.seed.value]["proposed"]
         self.round.max = self.rows[-1]["round"]
         self.round.value = self.round.max
         self._show()
@@ -94,7 +94,7 @@ class SearchReplay(ui.VBox):
         try:
             coded = encoded(self.record, n=1_000)
             self.told.value = f"<p>fitting a process to {len(coded.smiles)} molecules and searching ...</p>"
-            found = hunt(coded, self.search.value, self.seed.value, rounds=1, batch=20)
+            found = hunt(coded, self.search.value, self.seed.value, rounds=1, batch=20)["proposed"]
         finally:
             self.more.disabled = False
         last = self.round.max + 1

@@ -51,6 +51,15 @@ def test_a_region_grows_with_success_and_shrinks_without(view):
     assert side(1.0) == first
 
 
+def test_boxes():
+    codes = torch.tensor([[0.0, 1.0], [2.0, 5.0]])
+    assert Box.around(codes).bounds.tolist() == [[0, 1], [2, 5]]
+    reach = 3 * codes.double().std(0)
+    assert torch.equal(
+        Box.spread(codes, 3.0).bounds, torch.stack([codes.mean(0) - reach, codes.mean(0) + reach])
+    )
+
+
 def test_bad_requests(view):
     with pytest.raises(ValueError, match="acquisition is 'best'; expected one of believer, log-ei"):
         propose(view, 5, "best", seed=1)

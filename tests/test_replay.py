@@ -13,7 +13,7 @@ def small(tmp_path, monkeypatch):
     """A widget of a search of two rounds among few molecules."""
     coded = encoded(zinc_models()["DD-VAE (T)"], n=40)
     coded = dataclasses.replace(coded, record=dataclasses.replace(coded.record, folder=tmp_path), whole=True)
-    rows = hunt(coded, "local steps, 38 atoms", 1, rounds=2, batch=4)
+    rows = hunt(coded, "local steps, 38 atoms", 1, rounds=2, batch=4)["proposed"]
     monkeypatch.setattr(replay, "zinc_models", lambda: {"DD-VAE (T)": coded.record})
     live = dataclasses.replace(coded, whole=False)
     monkeypatch.setattr(replay, "encoded", lambda record, n: live)
