@@ -1,5 +1,6 @@
 """What the widgets ask of recorded models: a point of a latent space in, words and numbers out."""
 
+import copy
 from functools import cached_property
 
 import numpy as np
@@ -123,7 +124,7 @@ class Molecules:
         codec: The model.
         smiles: Molecules whose codes' principal axes span the plane.
         through: Three molecules that span it instead; the first lies in its middle.
-        side: Half the side of the shown square, in units of the code.
+        side: Half the side of the shown square, in units of the code; at least so that it holds the three.
     """
 
     def __init__(
@@ -138,7 +139,15 @@ class Molecules:
             first, second, third = codec.encode(list(through))
             self.middle = first
             # orthonormal, so that distances on the plane are distances of codes
-            self.axes = torch.linalg.qr(torch.stack([second - first, third - first]).T).Q.T
+            away = torch.stack([second - first, third - first])
+            self.axes = torch.linalg.qr(away.T).Q.T
+            self.side = max(side, 1.1 * (away @ self.axes.T).abs().max().item())
+
+    def around(self, smiles: str) -> "Molecules":
+        """The parallel plane with a molecule's code in its middle; the errors of `checked`."""
+        plane = copy.copy(self)
+        plane.middle = self.codec.encode([self.checked(smiles)])[0]
+        return plane
 
     def code(self, point: tuple[float, float]) -> Tensor:
         """Code (D,) of a point of the plane, in units of the code."""

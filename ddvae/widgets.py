@@ -115,7 +115,9 @@ class BrickExplorer(ui.VBox):
     def _tell(self) -> None:
         found = self.bricks.at(self.point, self.epoch.value)
         covered = ", ".join(found["covered by"]) or "none"
+        shade = "how sure L_τ is" if self.blurred.value else "the string's probability"
         self.told.value = (
+            f"<p>both axes: the code, from −{self.bricks.side:g} to {self.bricks.side:g}; shade: {shade}</p>"
             f"<p>code ({self.point[0]:.2f}, {self.point[1]:.2f}) decodes to <b>{found['string']}</b></p>"
             f"<p>its probability: {found['probability']:.2%} true, {found['decoded']:.2%} decoded</p>"
             f"<p>proposals that cover the point: {covered}</p>"
@@ -150,13 +152,14 @@ class DigitPlane(ui.VBox):
                 description=f"codes of test digits, {title}",
             )
             pad.on_move(functools.partial(self._move, pad))
-            picture, strip = ui.Image(width="150px"), ui.Image(width="420px")
+            picture, strip = ui.Image(width="70px"), ui.Image(width="340px")
             self.pads.append(pad)
             self.pictures.append(picture)
             self.strips.append(strip)
-            columns.append(ui.VBox([ui.HTML(f"<b>{title}</b>"), pad, ui.HBox([picture]), strip]))
+            columns.append(ui.VBox([ui.HTML(f"<b>{title}</b>"), pad, ui.HBox([picture, strip])]))
         self.copy = CopyButton()
-        super().__init__([ui.HBox(columns), self.copy])
+        told = "axes: quantiles of the prior; below: the round point's digit, and the way to the square one's"
+        super().__init__([ui.HBox(columns), ui.HTML(told), self.copy])
         self._show()
 
     def _move(self, moved: Pad) -> None:
@@ -183,16 +186,11 @@ def _space(through: tuple[str, str, str] | None) -> Molecules:
     return Molecules(load_codec(record.folder), [one for one in canonical(drawn) if one], through)
 
 
-@functools.cache
-def _map(through: tuple[str, str, str] | None) -> bytes:
-    return rasters.plane_raster(*_space(through).map())
-
-
 class MoleculeExplorer(ui.VBox):
     """A plane through the latent space of molecules (chapters 5 and 6).
 
     Args:
-        smiles: A molecule, whose code's place on the plane the point takes first.
+        smiles: A molecule; its code lies in the middle of the plane, unless three others span it.
         other: Where an interpolation ends.
         point: On the plane, in units of the code; None for the molecule's place.
         radius: Of the neighbourhood, in units of the code.
@@ -210,8 +208,8 @@ class MoleculeExplorer(ui.VBox):
         radius=3.0,
         through=None,
     ):
-        self.space = _space(through and tuple(through))
-        self.through = through
+        self.through = through and tuple(through)
+        self.space = self._plane(smiles)
         place = self.space.place(smiles) if point is None else point
         look = {"continuous_update": False, "layout": _WIDE, "style": _LABELS}
         self.smiles = ui.Text(smiles, description="molecule", **look)
@@ -226,13 +224,14 @@ class MoleculeExplorer(ui.VBox):
         for key, (_, answer) in buttons.items():
             self.buttons[key].on_click(lambda _, answer=answer: self._guarded(answer))
         self.pad = Pad(
-            picture=_map(through and tuple(through)),
+            picture=rasters.plane_raster(*self.space.map()),
             points=[self._unit(place)],
             names=["code"],
             description="plane through the latent space: blue decodes to molecules, grey does not",
         )
         self.told, self.message, self.copy = ui.HTML(), ui.HTML(), CopyButton()
-        self.drawn, self.grid = ui.Image(width="380px"), ui.Image(width="860px")
+        self.drawn = ui.Image(width="380px")
+        self.grid = ui.Image(width="860px", layout=ui.Layout(display="none"))
         self.smiles.observe(lambda _: self._guarded(self._take), "value")
         self.radius.observe(lambda _: self._tell_code(), "value")
         self.pad.on_move(self._show)
@@ -245,13 +244,20 @@ class MoleculeExplorer(ui.VBox):
             *self.buttons.values(),
             self.copy,
         ]
-        super().__init__([ui.HBox([self.pad, ui.VBox([*controls, self.message])]), self.grid])
+        side = f"axes: the code, ±{self.space.side:.3g} units"
+        told = ui.HTML(f"{side}; blue decodes to molecules, grey does not, shades part the strings")
+        left = ui.VBox([self.pad, told])
+        super().__init__([ui.HBox([left, ui.VBox([*controls, self.message])]), self.grid])
         self._show()
 
     @property
     def point(self) -> tuple[float, float]:
         """The moved point on the plane, in units of the code."""
         return tuple(round((2 * u - 1) * self.space.side, 4) for u in self.pad.points[0])
+
+    def _plane(self, smiles: str) -> Molecules:
+        space = _space(self.through)
+        return space if self.through else space.around(smiles)
 
     def _unit(self, place) -> list[float]:
         return [min(1.0, max(0.0, (z / self.space.side + 1) / 2)) for z in place]
@@ -266,23 +272,32 @@ class MoleculeExplorer(ui.VBox):
 
     def _take(self) -> None:
         string = self.space.checked(self.smiles.value)
+        self.space = self._plane(string)
+        self.pad.picture = rasters.plane_raster(*self.space.map())
         self.pad.points = [self._unit(self.space.place(string))]
         (back,) = self.space.codec.decode(self.space.codec.encode([string]))
         same = "comes back as it is" if canonical([back]) == canonical([string]) else "comes back as"
         self._draw([string, back], ["molecule", same])
-        self._tell_code()
+        self._tell_decoded(back)
 
     def _show(self) -> None:
         (string,) = self.space.codec.decode(self.space.code(self.point)[None])
         valid = canonical([string])[0] is not None
         self._draw([string], ["decoded" if valid else "no molecule"])
-        score = combine(score_parts([string]))[0]
-        scored = f", penalised logP {score:.2f}" if valid else ", which is no molecule"
-        self.told.value = f"<p>decodes to <code>{html.escape(string)}</code>{scored}</p>"
+        self._tell_decoded(string)
+
+    def _tell_decoded(self, string: str) -> None:
+        (score,) = combine(score_parts([string]))
+        scored = f"penalised logP {score:.2f}" if score == score else "which is no molecule"
+        self.told.value = f"<p>decodes to <code>{html.escape(string)}</code>, {scored}</p>"
         self._tell_code()
 
     def _draw(self, strings: list[str], captions: list[str]) -> None:
         self.drawn.value = draw_grid(strings, captions, columns=2, size=(380 // len(strings), 190))
+
+    def _draw_grid(self, strings: list[str], captions: list[str]) -> None:
+        self.grid.value = draw_grid(strings, captions, columns=6, size=(143, 120))
+        self.grid.layout.display = None
 
     def _show_neighbours(self) -> None:
         rows = self.space.near(self.point, self.radius.value)
@@ -292,12 +307,12 @@ class MoleculeExplorer(ui.VBox):
             f"{row['score']:.2f}, similarity {row['similarity']:.2f}" if row["valid"] else "no molecule"
             for row in rows
         ]
-        self.grid.value = draw_grid([row["smiles"] for row in rows], captions, columns=6, size=(143, 120))
+        self._draw_grid([row["smiles"] for row in rows], captions)
 
     def _show_way(self) -> None:
         first, last = (self.space.checked(text.value) for text in (self.smiles, self.other))
         way = [string for string in interpolate(self.space.codec, first, last) if canonical([string])[0]]
-        self.grid.value = draw_grid(way[:18], [""] * len(way[:18]), columns=6, size=(143, 120))
+        self._draw_grid(way[:18], [""] * len(way[:18]))
 
     def _show_distance(self) -> None:
         distance = self.space.radius(self.point)

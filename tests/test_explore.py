@@ -77,6 +77,12 @@ def test_the_plane_of_molecules(space):
     assert strings[2, 2] == space.codec.decode(space.code((0.0, 0.0))[None])[0]
 
 
+def test_a_plane_around_a_molecule(space):
+    plane = space.around("COc1ccccc1")
+    assert torch.equal(plane.code((0.0, 0.0)), space.codec.encode(["COc1ccccc1"])[0])
+    assert plane.axes is space.axes and not torch.equal(plane.middle, space.middle)
+
+
 def test_three_molecules_lie_on_their_plane(space):
     three = ("CC(=O)Nc1ccc(O)cc1", "COc1ccccc1", "CCN(CC)CC")
     plane = Molecules(space.codec, [], through=three)

@@ -56,7 +56,10 @@ def test_digits_move_together():
 def test_molecules():
     widget = MoleculeExplorer()
     widget.smiles.value = "COc1ccccc1"
-    assert widget.point == pytest.approx(widget.space.place("COc1ccccc1"), abs=0.01)
+    assert widget.point == pytest.approx((0, 0), abs=1e-3)
+    back = widget.space.codec.decode(widget.space.codec.encode(["COc1ccccc1"]))
+    assert f"<code>{back[0]}</code>" in widget.told.value
+    assert widget.pad.picture == rasters.plane_raster(*widget.space.map())
     assert "<b>" not in widget.message.value
     point = widget.point
     for bad in ("C1CC", "[Na+]", "<script>"):
@@ -72,6 +75,16 @@ def test_molecules():
     assert bytes(widget.grid.value[:4]) == b"\x89PNG"
     assert "decoding changes at distance" in widget.message.value
     torch.testing.assert_close(torch.tensor(again(widget).point), torch.tensor(widget.point))
+    assert again(widget).pad.picture == widget.pad.picture
+
+
+def test_a_plane_through_three_molecules_stays():
+    three = ("CC(=O)Nc1ccc(O)cc1", "COc1ccccc1", "CCN(CC)CC")
+    widget = MoleculeExplorer(through=three)
+    before = widget.pad.picture
+    widget.smiles.value = three[1]
+    assert widget.pad.picture == before
+    assert widget.point == pytest.approx(widget.space.place(three[1]), abs=1e-3)
 
 
 def test_bad_arguments():
