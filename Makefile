@@ -18,13 +18,14 @@ ifdef DDVAE_DATA
 export DDVAE_DATA := $(shell realpath -m -- "$(DDVAE_DATA)")
 endif
 
-.PHONY: help install reproduce test lab notebooks lint clean
+.PHONY: help install reproduce test lab app notebooks lint clean
 
 help:
 	@echo "make install     everything into the active environment or .venv"
 	@echo "make reproduce   all tables and figures into $(OUT)/ (BUDGET=recorded|smoke|laptop|hours|full, now $(BUDGET))"
 	@echo "make test        the whole test suite"
-	@echo "make lab         JupyterLab on notebooks/"
+	@echo "make lab         JupyterLab on the start notebook"
+	@echo "make app         the widgets alone as a page in the browser"
 	@echo "make notebooks   execute the committed notebooks in place, at budget recorded"
 	@echo "make lint        ruff"
 
@@ -49,7 +50,12 @@ lint: install
 	"$(PYTHON)" -m ruff format --check .
 
 lab: install
-	"$(PYTHON)" -m jupyter lab --notebook-dir notebooks
+	"$(PYTHON)" -m jupyter lab notebooks/00_start_here.ipynb
+
+# Its settings (this machine alone, a token, the look) are in notebooks/page.
+app: install
+	JUPYTER_PATH="$(CURDIR)/notebooks/page" JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/page" \
+		"$(PYTHON)" -m voila notebooks/widgets.ipynb $(ARGS)
 
 notebooks: install
 	"$(PYTHON)" -m ddvae notebooks $(ARGS)

@@ -14,11 +14,14 @@ from .page import index_page
 from .paper import compare
 from .records import RUNS, provenance
 
-__all__ = ["CHAPTERS", "Chapter", "choose_chapters", "refresh", "reproduce", "summary"]
+__all__ = ["CHAPTERS", "PAGES", "Chapter", "choose_chapters", "refresh", "reproduce", "summary"]
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-CHAPTERS = tuple(sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")))
-"""Names of the notebooks, in order."""
+_WIDGET = "application/vnd.jupyter.widget-view+json"  # lives in its kernel: kept, it would show an error
+PAGES = ("00_start_here", "widgets")
+"""Notebooks that are no chapters: the start, and the page that `make app` serves."""
+CHAPTERS = tuple(sorted(path.stem for path in NOTEBOOKS.glob("[0-9][0-9]_*.ipynb") if path.stem not in PAGES))
+"""Names of the chapters' notebooks, in order."""
 
 
 class Chapter:
@@ -176,6 +179,9 @@ def refresh(chapters: tuple[str, ...]) -> None:
             for cell in notebook.cells:
                 tags = cell.metadata.get("tags", [])
                 cell.metadata = {"tags": tags} if tags else {}
+                for output in cell.get("outputs", []):
+                    if output.get("data", {}).pop(_WIDGET, None):
+                        output.data["text/plain"] = "A widget: run this cell in JupyterLab to play with it."
             nbformat.write(notebook, beside)
         print(f"{name}: {path.stat().st_size / 1e6:.2f} MB", flush=True)
 

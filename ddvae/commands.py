@@ -145,9 +145,9 @@ def curve(arguments: argparse.Namespace) -> int:
 
 
 def notebooks(arguments: argparse.Namespace) -> int:
-    from .book import choose_chapters, refresh
+    from .book import PAGES, choose_chapters, refresh
 
-    refresh(choose_chapters(arguments.chapters))
+    refresh(choose_chapters(arguments.chapters) + (() if arguments.chapters else PAGES))
     return 0
 
 

@@ -3,8 +3,9 @@
 
 const STEP = 0.01;
 
+// Rounded, so that the copied code makes exactly what is seen.
 function clamp(x) {
-  return Math.min(1, Math.max(0, x));
+  return Math.round(1e4 * Math.min(1, Math.max(0, x))) / 1e4;
 }
 
 function renderPad({ model, el }) {

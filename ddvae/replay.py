@@ -44,14 +44,15 @@ class SearchReplay(ui.VBox):
         self.more = ui.Button(description="One more round, live", layout=ui.Layout(width="200px"))
         self.best, self.told, self.copy = ui.HTML(), ui.HTML(), CopyButton()
         self.map, self.line = (
-            go.FigureWidget(layout={"width": width, "height": 480}) for width in (640, 420)
+            go.FigureWidget(layout={"width": width, "height": 440}) for width in (580, 380)
         )
         self.search.observe(lambda _: self._change_search(), "value")
         self.seed.observe(lambda _: self._load(), "value")
         self.round.observe(lambda _: self._show(), "value")
         self.more.on_click(lambda _: self._go_on())
         controls = [self.search, self.seed, self.round, self.more, self.copy]
-        super().__init__([ui.HBox(controls), self.best, ui.HBox([self.map, self.line]), self.told])
+        rows = ui.HBox(controls, layout=ui.Layout(flex_flow="row wrap"))
+        super().__init__([rows, self.best, ui.HBox([self.map, self.line]), self.told])
         self._show()
 
     def _change_search(self) -> None:
@@ -75,7 +76,8 @@ class SearchReplay(ui.VBox):
                 widget.data = []
                 widget.add_traces(fig.data)
                 widget.update_layout(fig.layout, overwrite=True)
-                widget.update_layout(size)
+                widget.update_layout(size, margin_t=10, legend={"orientation": "h", "x": 0, "y": -0.2})
+                widget.update_layout(legend_xanchor="left", legend_yanchor="top")
         scored = [row for row in shown if row["status"] == "scored"]
         if scored:
             best = max(scored, key=lambda row: row["score"])

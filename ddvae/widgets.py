@@ -174,7 +174,7 @@ class DigitPlane(ui.VBox):
             images = digits.strip(begin, end)
             picture.value = rasters.digit_raster(images[:1])
             strip.value = rasters.digit_raster(images, scale=2)
-        rounded = [tuple(round(u, 3) for u in point) for point in (begin, end)]
+        rounded = [tuple(round(u, 4) for u in point) for point in (begin, end)]
         self.copy.text = f"DigitPlane(begin={rounded[0]}, end={rounded[1]})"
 
 

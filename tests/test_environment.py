@@ -48,4 +48,13 @@ def test_molsets_comes_without_its_pins():
 
 def test_ci_runs_make_test():
     script = (ROOT / ".ci" / "run").read_text()
-    assert "make test" in script
+    assert "make test" in script and "chromium" in script
+
+
+def test_binder_does_what_make_install_does():
+    """From the same environment.yml, by the same command."""
+    binder = ROOT / ".binder"
+    assert (binder / "environment.yml").resolve() == ROOT / "environment.yml"
+    commands = [line for line in (binder / "postBuild").read_text().splitlines() if not line.startswith("#")]
+    assert commands == ["set -euo pipefail", "make install"]
+    assert (binder / "postBuild").stat().st_mode & 0o100

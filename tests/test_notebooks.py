@@ -10,10 +10,13 @@ import nbformat
 import pytest
 from conftest import ROOT
 
-from ddvae.book import CHAPTERS
+from ddvae.book import CHAPTERS, PAGES
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("**/*.ipynb"))
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+each_chapter = pytest.mark.parametrize(
+    "path", [path for path in NOTEBOOKS if path.stem in CHAPTERS], ids=lambda p: p.stem
+)
 
 
 def cells(path, kind="code"):
@@ -24,12 +27,12 @@ def test_no_notebook_is_left_out():
     """Every notebook of the repository is a chapter, and all that make test runs is below."""
     tracked = {p for p in ROOT.glob("**/*.ipynb") if not {".venv", "figures"} & set(p.parts)}
     assert tracked == set(NOTEBOOKS)
-    assert [p.stem for p in NOTEBOOKS] == list(CHAPTERS)
+    assert sorted(p.stem for p in NOTEBOOKS) == sorted([*CHAPTERS, *PAGES])
     numbers = [int(name[:2]) for name in CHAPTERS]
     assert numbers == sorted(set(numbers)) and numbers[0] == 1
 
 
-@each
+@each_chapter
 def test_parameters_cell(path):
     found = [c for c in cells(path) if "parameters" in c.metadata.get("tags", [])]
     assert len(found) == 1
@@ -46,6 +49,15 @@ def test_committed_with_outputs_and_without_traces(path):
     code = cells(path)
     assert any(c.outputs for c in code)
     assert not [o for c in code for o in c.outputs if o.output_type == "error" or o.get("name") == "stderr"]
+
+
+def test_the_start_maps_all_chapters():
+    """Each with its thumbnail, which is there."""
+    text = (ROOT / "notebooks" / "00_start_here.ipynb").read_text()
+    for name in CHAPTERS:
+        assert f"]({name}.ipynb)" in text
+    pictures = re.findall(r"\.\./(figures/[\w/.-]+png)", text)
+    assert len(pictures) > len(CHAPTERS) and all((ROOT / picture).is_file() for picture in pictures)
 
 
 @each
@@ -65,7 +77,7 @@ def test_cells_are_short(path):
         assert sum(line.startswith(("def ", "class ")) for line in lines) <= 1
 
 
-@each
+@each_chapter
 def test_ends_in_a_comparison_and_says_what_to_try(path):
     assert sum("chapter.compare(" in c.source for c in cells(path)) == 1
     assert "## What to try" in cells(path, "markdown")[-1].source
