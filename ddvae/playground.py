@@ -33,9 +33,9 @@ class Playground(ui.Tab):
         self._open()
 
     def _open(self) -> None:
-        place = self.children[self.selected_index or 0]
-        if not place.children:
-            place.children = [_made(list(WIDGETS.values())[self.selected_index or 0])]
+        index = self.selected_index or 0
+        if not self.children[index].children:
+            self.children[index].children = [_made(list(WIDGETS.values())[index])]
 
 
 def _made(kind: type) -> ui.Widget:

@@ -43,9 +43,7 @@ class SearchReplay(ui.VBox):
         self.round = ui.IntSlider(until or last, min=1, max=last, description="round", style=_LABELS)
         self.more = ui.Button(description="One more round, live", layout=ui.Layout(width="200px"))
         self.best, self.told, self.copy = ui.HTML(), ui.HTML(), CopyButton()
-        self.map, self.line = (
-            go.FigureWidget(layout={"width": width, "height": 440}) for width in (580, 380)
-        )
+        self.map, self.line = go.FigureWidget(), go.FigureWidget()
         self.search.observe(lambda _: self._change_search(), "value")
         self.seed.observe(lambda _: self._load(), "value")
         self.round.observe(lambda _: self._show(), "value")
@@ -67,17 +65,16 @@ class SearchReplay(ui.VBox):
 
     def _show(self) -> None:
         shown = [row for row in self.rows if row["round"] <= self.round.value]
-        for widget, fig in (
-            (self.map, search_map(shown)),
-            (self.line, search_lines({self.search.value: [best_so_far(shown)]})),
+        legend = {"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top"}
+        for widget, fig, width in (
+            (self.map, search_map(shown), 580),
+            (self.line, search_lines({self.search.value: [best_so_far(shown)]}), 380),
         ):
-            size = {"width": widget.layout.width, "height": widget.layout.height}
+            fig.update_layout(width=width, height=440, margin_t=10, legend=legend)
             with widget.batch_update():
                 widget.data = []
                 widget.add_traces(fig.data)
                 widget.update_layout(fig.layout, overwrite=True)
-                widget.update_layout(size, margin_t=10, legend={"orientation": "h", "x": 0, "y": -0.2})
-                widget.update_layout(legend_xanchor="left", legend_yanchor="top")
         scored = [row for row in shown if row["status"] == "scored"]
         if scored:
             best = max(scored, key=lambda row: row["score"])

@@ -180,7 +180,7 @@ class DigitPlane(ui.VBox):
 
 @functools.cache
 def _space(through: tuple[str, str, str] | None) -> Molecules:
-    """The plane of the recorded ZINC model, and its map."""
+    """A plane through the latent space of the recorded ZINC model."""
     record = recorded("zinc-ddvae-tricube")[0]
     drawn = [string.decode() for string in record.arrays["samples"][:2_000]]
     return Molecules(load_codec(record.folder), [one for one in canonical(drawn) if one], through)

@@ -135,17 +135,19 @@ class View:
         self.run("application:toggle-left-area")
         self.run("notebook:run-all-cells")
         self.page.wait_for_selector(".ddvae-pad img, .js-plotly-plot")
+        self.kind = kind
+        self.settle()
 
     def run(self, command, arguments="{}"):
         self.page.evaluate(f"window.jupyterapp.commands.execute('{command}', {arguments})")
 
-    def copied(self, kind):
+    def copied(self):
         """The widget that the copied code makes."""
         self.page.get_by_role("button", name=re.compile("Copy the code|Copied")).click()
         self.page.get_by_role("button", name="Copied").wait_for()
         code = self.page.evaluate("navigator.clipboard.readText()")
         self.page.get_by_role("button", name="Copy the code").wait_for()
-        return eval(code, {kind.__name__: kind})
+        return eval(code, {self.kind.__name__: self.kind})
 
     def drag(self, pad, *places, steps=5):
         """Through places (u, v) of the unit square, v upwards, the button held."""
@@ -200,7 +202,7 @@ class View:
             if theme == "Dark":
                 self.picture(f"{name}-dark")
 
-    def walk(self, lab, kind):
+    def walk(self, lab):
         """Two hundred drags, clicks and keys at random: the kernel does not grow by 50 MB, nor lag behind."""
         random = np.random.default_rng(1)
         pads = self.page.locator(".ddvae-pad").count()
@@ -211,7 +213,7 @@ class View:
             if i == 20:
                 before = lab.kernel()
         self.settle()
-        made = self.copied(kind)
+        made = self.copied()
         pad = made.pads[0] if hasattr(made, "pads") else made.pad
         points = self.page.locator(".ddvae-point").first.evaluate("(e) => [e.style.left, e.style.top]")
         u, v = (float(place.removesuffix("%")) / 100 for place in points)
@@ -236,58 +238,52 @@ def words(widget):
 
 
 def test_bricks(view, lab):
-    kind = WIDGETS["Bricks"]
-    view.open(lab, kind)
-    view.settle()
+    view.open(lab, WIDGETS["Bricks"])
     first = view.pictures()
     view.drag(0, (0.5, 0.5), (0.8, 0.3), (0.21, 0.77))
     view.settle()
-    made = view.copied(kind)
+    made = view.copied()
     assert made.point == pytest.approx(((2 * 0.21 - 1) * 1.5, (2 * 0.77 - 1) * 1.5), abs=0.02)
     assert words(made.told) in view.text()
     view.slide("epoch", ["Home"])
-    made = view.copied(kind)
+    made = view.copied()
     assert made.epoch.value == made.epoch.options[0]
     assert view.pictures() == [made.pad.picture] != first
     view.page.locator(".jp-OutputArea-output input[type=checkbox]").check()
     view.settle()
     view.slide("log₁₀ τ", ["ArrowLeft"] * 5)
-    made = view.copied(kind)
+    made = view.copied()
     assert made.temperature.value == pytest.approx(-1.5) and view.pictures() == [made.pad.picture]
     view.page.get_by_label("model").select_option("VAE, Gaussian")
     view.settle()
-    made = view.copied(kind)
+    made = view.copied()
     assert made.model.value == "VAE, Gaussian" and view.pictures() == [made.pad.picture]
     marker = view.page.get_by_role("button", name="arrow keys move it")
     marker.focus()
     before = made.point
     view.page.keyboard.press("Shift+ArrowRight")
     view.settle()
-    assert view.copied(kind).point == pytest.approx((before[0] + 0.1 * made.bricks.side, before[1]), abs=1e-3)
+    assert view.copied().point == pytest.approx((before[0] + 0.1 * made.bricks.side, before[1]), abs=1e-3)
     view.look("bricks")
-    view.walk(lab, kind)
+    view.walk(lab)
 
 
 def test_digits(view, lab):
-    kind = WIDGETS["Digits"]
-    view.open(lab, kind)
-    view.settle()
+    view.open(lab, WIDGETS["Digits"])
     first = view.pictures()
     view.drag(1, (0.3, 0.5), (0.6, 0.2), (0.12, 0.9))
     view.settle()
-    made = view.copied(kind)
+    made = view.copied()
     assert made.pads[0].points[0] == pytest.approx([0.12, 0.9], abs=0.01)
     columns = zip(made.pads, made.pictures, made.strips)
     expected = [bytes(part) for pad, one, strip in columns for part in (pad.picture, one.value, strip.value)]
     assert view.pictures() == expected != first
     view.look("digits")
-    view.walk(lab, kind)
+    view.walk(lab)
 
 
 def test_molecules(view, lab):
-    kind = WIDGETS["Molecules"]
-    view.open(lab, kind)
-    view.settle()
+    view.open(lab, WIDGETS["Molecules"])
     field = view.page.get_by_label("molecule", exact=True)
     for bad in ("C1CC", "<b>"):
         field.fill(bad)
@@ -297,17 +293,17 @@ def test_molecules(view, lab):
     field.press("Enter")
     view.page.get_by_role("alert").wait_for(state="detached")
     view.settle()
-    made = view.copied(kind)
+    made = view.copied()
     assert words(made.told) in view.text() and view.pictures()[0] == made.pad.picture
     view.drag(0, (0.5, 0.5), (0.3, 0.4), (0.35, 0.65))
     view.settle()
-    made = view.copied(kind)
+    made = view.copied()
     assert made.point == pytest.approx((-0.9, 0.9), abs=0.05)
     assert words(made.told) in view.text() and view.pictures()[1] == bytes(made.drawn.value)
     view.slide("radius", ["ArrowRight"] * 4)
     view.page.get_by_role("button", name="Neighbours").click()
     view.settle()
-    made = view.copied(kind)
+    made = view.copied()
     assert made.radius.value == 4.0
     made.buttons["neighbours"].click()
     assert view.pictures()[2] == bytes(made.grid.value)
@@ -320,15 +316,13 @@ def test_molecules(view, lab):
     made.buttons["distance"].click()
     assert words(made.message) in view.text()
     view.look("molecules")
-    view.walk(lab, kind)
+    view.walk(lab)
 
 
 def test_a_search(view, lab):
-    kind = WIDGETS["A search"]
-    view.open(lab, kind)
-    view.settle()
+    view.open(lab, WIDGETS["A search"])
     view.slide("round", ["ArrowLeft"] * 3)
-    made = view.copied(kind)
+    made = view.copied()
     assert made.round.value == 2 and words(made.best) in view.text()
     dots = view.page.locator(".js-plotly-plot").first.locator("path.point")
     assert dots.count() == sum(len(trace.x) for trace in made.map.data if "markers" in trace.mode)
