@@ -71,6 +71,8 @@ class SearchReplay(ui.VBox):
             (self.line, search_lines({self.search.value: [best_so_far(shown)]}), 380),
         ):
             fig.update_layout(width=width, height=440, margin_t=10, legend=legend)
+            if widget is self.map:  # the same window for all rounds
+                fig.update_layout(xaxis_range=_ends(self.rows, "x"), yaxis_range=_ends(self.rows, "y"))
             with widget.batch_update():
                 widget.data = []
                 widget.add_traces(fig.data)
@@ -104,3 +106,8 @@ class SearchReplay(ui.VBox):
         self.told.value = (
             f"<p>round {last}: {len(scored)} molecules, best {max(scored, default=float('nan')):.3f}</p>"
         )
+
+
+def _ends(rows: list[dict], axis: str) -> list[float]:
+    places = [row[axis] for row in rows]
+    return [min(places) - 0.3, max(places) + 0.3]

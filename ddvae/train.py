@@ -96,6 +96,8 @@ def fit(
         MemoryError: a batch does not fit; the last checkpoint stays.
     """
     steps = data.steps(run.batch_size)
+    if run.precision == "bfloat16" and not has_bfloat16_unit(device):
+        warnings.warn("this CPU has no bfloat16 matrix unit: products run in float32", stacklevel=2)
     state = _State(model.to(device).train(), run, steps, autocast(device, run.precision))
     if folder is not None:
         state.open(Path(folder), resume)
@@ -263,12 +265,8 @@ class _State:
 
 def autocast(device: str | torch.device, precision: str) -> torch.autocast:
     """The context in which a model runs at a precision of `Run`; float32 where bfloat16 would be slower."""
-    kind = torch.device(device).type
-    wanted = precision == "bfloat16"
-    able = has_bfloat16_unit(device)
-    if wanted and not able:
-        warnings.warn("this CPU has no bfloat16 matrix unit: products run in float32", stacklevel=3)
-    return torch.autocast(kind, torch.bfloat16, enabled=wanted and able)
+    enabled = precision == "bfloat16" and has_bfloat16_unit(device)
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)
 
 
 def seed_everything(seed: int) -> None:

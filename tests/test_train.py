@@ -382,8 +382,9 @@ def test_schedules_of_accuracy():
 
 def test_bfloat16_where_there_is_no_unit_for_it(monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    assert not autocast("cpu", "bfloat16")._enabled
     with pytest.warns(UserWarning, match="no bfloat16 matrix unit: products run in float32"):
-        assert not autocast("cpu", "bfloat16")._enabled
+        fit(small_model(), DATA, Run(1, 1e-3, precision="bfloat16"), progress=False)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
     assert autocast("cpu", "bfloat16")._enabled and not autocast("cpu", "float32")._enabled
 

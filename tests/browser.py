@@ -1,0 +1,215 @@
+"""A Jupyter server of this machine and a page with a widget in a real browser.
+
+The browser tests gesture through it, and so does `animate.py`, which makes the README's moving pictures.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+import nbformat
+import numpy as np
+import psutil
+from conftest import ROOT
+
+from ddvae.playground import WIDGETS
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
+ARTEFACTS = ROOT / ".artefacts"
+READY = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
+
+
+class Server:
+    """A Jupyter server on this machine, whose `owner` holds the token; stopped with all its kernels."""
+
+    def __init__(self, words, owner, log, **environment):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.token, self.log = secrets.token_hex(8), log
+        command = [sys.executable, "-m", *words, "--no-browser", f"--port={self.port}"]
+        with open(log, "w") as file:
+            self.process = subprocess.Popen(
+                [*command, f"--{owner}.token={self.token}"],
+                env=os.environ | environment,
+                cwd=ROOT,
+                stdout=file,
+                stderr=file,
+            )
+
+    def address(self, path=""):
+        return f"http://127.0.0.1:{self.port}/{path}?token={self.token}"
+
+    def wait(self):
+        for _ in range(300):
+            try:
+                return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/login", timeout=5).close()
+            except urllib.error.HTTPError:
+                return None
+            except OSError:
+                assert self.process.poll() is None, self.log.read_text()
+                time.sleep(0.2)
+        raise AssertionError(self.log.read_text())
+
+    def kernel(self):
+        """Bytes that the one running kernel holds."""
+        children = psutil.Process(self.process.pid).children(recursive=True)
+        kernels = [child for child in children if "ipykernel_launcher" in " ".join(child.cmdline())]
+        return kernels[-1].memory_info().rss
+
+    def stop(self):
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            child.terminate()
+        self.process.terminate()
+        self.process.wait(20)
+
+
+def launch(driver):
+    """The browser that this machine has."""
+    return driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+
+
+def lab_server(folder):
+    """JupyterLab on a folder, into which a notebook a widget is written."""
+    for kind in WIDGETS.values():
+        source = f"from {kind.__module__} import {kind.__name__}\n\nwidget = {kind.__name__}()\nwidget"
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+        notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(notebook, folder / f"{kind.__name__}.ipynb")
+    news = folder / "settings" / "@jupyterlab" / "apputils-extension"
+    news.mkdir(parents=True)
+    (news / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    words = ["jupyter", "lab", "--allow-root", f"--ServerApp.root_dir={folder}"]
+    words += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
+    settings = {
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+    }
+    server = Server(words, "IdentityProvider", folder / "server.log", **settings)
+    server.wait()
+    return server
+
+
+class View:
+    """A page with a widget, its errors, and what is read from it."""
+
+    def __init__(self, browser):
+        self.context = browser.new_context(
+            viewport={"width": 1280, "height": 800}, permissions=["clipboard-read", "clipboard-write"]
+        )
+        self.page, self.errors = self.context.new_page(), []
+        self.page.set_default_timeout(30_000)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", self._listen)
+
+    def _listen(self, said):
+        """Keeps errors, but for what other hosts did not deliver: tests run without them."""
+        if said.type == "error" and "127.0.0.1" in said.location["url"]:
+            self.errors.append(said.text)
+
+    def open(self, lab, kind):
+        self.page.goto(lab.address(f"lab/tree/{kind.__name__}.ipynb") + "&reset")  # forgets open tabs
+        self.page.wait_for_function(READY)
+        self.run("application:toggle-left-area")
+        self.run("notebook:run-all-cells")
+        self.page.wait_for_selector(".ddvae-pad img, .js-plotly-plot")
+        self.kind = kind
+        self.settle()
+
+    def run(self, command, arguments="{}"):
+        self.page.evaluate(f"window.jupyterapp.commands.execute('{command}', {arguments})")
+
+    def copied(self):
+        """The widget that the copied code makes."""
+        self.page.get_by_role("button", name=re.compile("Copy the code|Copied")).click()
+        self.page.get_by_role("button", name="Copied").wait_for()
+        code = self.page.evaluate("navigator.clipboard.readText()")
+        self.page.get_by_role("button", name="Copy the code").wait_for()
+        return eval(code, {self.kind.__name__: self.kind})
+
+    def drag(self, pad, *places, steps=5):
+        """Through places (u, v) of the unit square, v upwards, the button held."""
+        frame = self.page.locator(".ddvae-pad").nth(pad).bounding_box()
+        for i, (u, v) in enumerate(places):
+            x, y = frame["x"] + u * frame["width"], frame["y"] + (1 - v) * frame["height"]
+            self.page.mouse.move(x, y, steps=1 if i == 0 else steps)
+            if i == 0:
+                self.page.mouse.down()
+        self.page.mouse.up()
+
+    def settle(self):
+        """Waits until no more comes from the kernel."""
+        before = None
+        for _ in range(200):
+            self.page.wait_for_timeout(200)
+            idle = self.page.evaluate(f"!window.jupyterapp?.shell?.currentWidget?.sessionContext || {READY}")
+            now = self.page.evaluate("document.body.innerText"), self.pictures()
+            if idle and now == before:
+                return
+            before = now
+        raise AssertionError("the page does not come to rest")
+
+    def pictures(self):
+        """Bytes of all pictures of the widget, in order."""
+        script = """() => Promise.all([...document.querySelectorAll('.ddvae-pad img, img.widget-image')]
+            .filter((image) => image.src.startsWith('blob:') && image.offsetParent)
+            .map((image) => fetch(image.src).then((found) => found.arrayBuffer())
+                .then((bytes) => Array.from(new Uint8Array(bytes)))))"""
+        return [bytes(found) for found in self.page.evaluate(script)]
+
+    def text(self):
+        return "".join(self.page.locator(".jp-OutputArea-output").first.inner_text().split())
+
+    def slide(self, label, keys):
+        slider = self.page.locator(".widget-inline-hbox", has_text=label).locator(".noUi-handle")
+        slider.focus()
+        for key in keys:
+            self.page.keyboard.press(key)
+        self.settle()
+
+    def picture(self, name):
+        self.page.screenshot(path=ARTEFACTS / f"{name}.png")
+
+    def look(self, name):
+        """Pictures for the eye, in both themes."""
+        self.picture(name)
+        for theme, light in (("Dark", "false"), ("Light", "true")):
+            self.run("apputils:change-theme", f"{{theme: 'JupyterLab {theme}'}}")
+            self.page.wait_for_function(f"document.body.dataset.jpThemeLight === '{light}'")
+            self.page.wait_for_timeout(1_500)  # JupyterLab stumbles over a change before the last is done
+            if theme == "Dark":
+                self.picture(f"{name}-dark")
+
+    def wander(self, random):
+        """A drag, or a click, and a key, at random."""
+        pad = int(random.integers(self.page.locator(".ddvae-pad").count()))
+        self.drag(pad, *random.uniform(0.02, 0.98, size=(int(random.integers(1, 4)), 2)), steps=2)
+        self.page.keyboard.press(str(random.choice(["ArrowLeft", "ArrowUp", "Shift+ArrowDown"])))
+
+    def walk(self, lab, gesture):
+        """Two hundred gestures at random: the kernel does not grow by 50 MB.
+
+        Args:
+            lab: The server.
+            gesture: Called with a random generator.
+
+        Returns:
+            The widget that the code copied at the end makes.
+        """
+        random = np.random.default_rng(1)
+        for i in range(200):
+            gesture(random)
+            if i == 20:
+                self.settle()
+                before = lab.kernel()
+        self.settle()
+        assert lab.kernel() - before < 50e6
+        return self.copied()
