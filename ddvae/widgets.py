@@ -293,7 +293,8 @@ class MoleculeExplorer(ui.VBox):
         self._tell_code()
 
     def _draw(self, strings: list[str], captions: list[str]) -> None:
-        self.drawn.value = draw_grid(strings, captions, columns=2, size=(380 // len(strings), 190))
+        count = len(strings)
+        self.drawn.value = draw_grid(strings, captions, columns=count, size=(380 // count, 190))
 
     def _draw_grid(self, strings: list[str], captions: list[str]) -> None:
         self.grid.value = draw_grid(strings, captions, columns=6, size=(143, 120))

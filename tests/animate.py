@@ -22,7 +22,7 @@ from ddvae.playground import WIDGETS
 PATHS = {
     "Bricks": [(0.55, 0.55), (0.75, 0.6), (0.7, 0.3), (0.4, 0.25), (0.3, 0.6)],
     "Digits": [(0.3, 0.5), (0.15, 0.8), (0.45, 0.85), (0.6, 0.3), (0.25, 0.2)],
-    "Molecules": [(0.5, 0.5), (0.65, 0.6), (0.6, 0.35), (0.4, 0.45)],
+    "Molecules": [(0.5, 0.5), (0.8, 0.35), (0.7, 0.85), (0.3, 0.8), (0.12, 0.3)],
 }
 """Where the point is dragged, in the unit square."""
 
@@ -30,14 +30,15 @@ PATHS = {
 class Film:
     """Pictures of a widget, one after each gesture."""
 
-    def __init__(self, view):
-        self.view, self.frames, self.durations = view, [], []
+    def __init__(self, view, height=0):
+        view.page.set_viewport_size({"width": 1280, "height": 1000})
+        self.view, self.height, self.frames, self.durations = view, height, [], []
 
     def take(self, wait=250, shown=150):
         """Keeps what the browser shows after some milliseconds, to be shown as long as told."""
         self.view.page.wait_for_timeout(wait)
         box = self.view.page.locator(".jp-OutputArea-output").first.bounding_box()
-        box["height"] = min(box["height"], 790 - box["y"])
+        box["height"] = max(box["height"], self.height)
         picture = Image.open(io.BytesIO(self.view.page.screenshot(clip=box))).convert("RGB")
         if self.frames and picture.size != self.frames[0].size:  # the first one's frame holds for all
             whole = Image.new("RGB", self.frames[0].size, "white")
@@ -97,9 +98,9 @@ def molecules(film):
     field.press("Enter")
     view.settle()
     film.take(shown=1_500)
-    view.page.get_by_role("button", name="Where decoding").click()
+    view.page.get_by_role("button", name="Neighbours").click()
     view.settle()
-    film.take(shown=2_000)
+    film.take(shown=3_000)
 
 
 def search(film):
@@ -127,7 +128,7 @@ if __name__ == "__main__":
             for title, kind in WIDGETS.items():
                 view = View(browser)
                 view.open(server, kind)
-                film = Film(view)
+                film = Film(view, 720 if title == "Molecules" else 0)  # the neighbours come below
                 SCENES[title](film)
                 film.save(folder / f"{kind.__name__}.webp")
                 view.run("kernelmenu:shutdown")

@@ -6,9 +6,11 @@ import statistics
 
 import pytest
 from conftest import ROOT
+from PIL import Image
 
 from ddvae.measurements import measured
 from ddvae.paper import PRINTED
+from ddvae.playground import WIDGETS
 from ddvae.records import recorded
 from ddvae.speed import MODELS
 
@@ -102,6 +104,13 @@ def test_the_numbers_beyond_the_paper_are_recorded():
 def test_links_lead_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("http") or (ROOT / target).exists(), target
+
+
+def test_each_widget_moves():
+    films = set(re.findall(r'src="(figures/widgets/\w+\.webp)"', README))
+    assert films == {f"figures/widgets/{kind.__name__}.webp" for kind in WIDGETS.values()}
+    for film in films:
+        assert (ROOT / film).stat().st_size < 3e6 and Image.open(ROOT / film).n_frames >= 5, film
 
 
 def test_the_five_lines_run():
