@@ -110,7 +110,8 @@ def test_each_widget_moves():
     films = set(re.findall(r'src="(figures/widgets/\w+\.webp)"', README))
     assert films == {f"figures/widgets/{kind.__name__}.webp" for kind in WIDGETS.values()}
     for film in films:
-        assert (ROOT / film).stat().st_size < 3e6 and Image.open(ROOT / film).n_frames >= 5, film
+        with Image.open(ROOT / film) as picture:
+            assert picture.n_frames >= 5 and (ROOT / film).stat().st_size < 3e6, film
 
 
 def test_the_five_lines_run():
