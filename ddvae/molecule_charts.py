@@ -159,13 +159,26 @@ def search_lines(searches: dict[str, list], title: str = "best score so far"):
     return fig
 
 
-def search_map(rows: list[dict]):
+def search_map(rows: list[dict], known: dict[str, list] | None = None):
     """Where a search looked, on the two principal axes of the known codes, and the path of its best molecule.
 
     Args:
         rows: Of `optimization.hunt`.
+        known: Codes to show behind, by their score: of `optimization.plane`.
     """
     fig = figure(width=820, height=560)
+    if known:
+        low, high = np.percentile(known["score"], (2, 98))
+        bar = {"title": "score of<br>ZINC's own", "thickness": 14, "y": 0.3, "len": 0.6}
+        look = {"size": 4, "color": known["score"], "colorscale": "Cividis", "cmin": low, "cmax": high}
+        fig.add_scatter(
+            x=known["x"],
+            y=known["y"],
+            mode="markers",
+            marker=look | {"colorbar": bar, "opacity": 0.5},
+            name="ZINC",
+            hoverinfo="skip",
+        )
     lost = [row for row in rows if row["status"] != "scored"]
     grey = {"size": 4, "color": COLOURS[7], "symbol": "x-thin", "line": {"width": 1, "color": COLOURS[7]}}
     fig.add_scatter(

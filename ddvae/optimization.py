@@ -25,6 +25,7 @@ __all__ = [
     "SPREADS",
     "Coded",
     "best_so_far",
+    "compute",
     "decodes",
     "encoded",
     "hunt",
@@ -211,18 +212,21 @@ def hunt(coded: Coded, name: str, seed: int, start: Hyperparameters | None = Non
     return _whole(found)
 
 
-def plane(coded: Coded, seed: int, n: int = 3_000) -> dict[str, list[float]]:
-    """Places x and y of n of a search's known codes on their principal axes, and their score."""
+def plane(coded: Coded, seed: int, n: int = 3_000) -> dict[str, list]:
+    """Places x and y of n of a search's known codes on their principal axes, and their score.
 
-    def judge() -> dict[str, list[float]]:
+    Under "best" score and string of the three best of all known molecules.
+    """
+
+    def judge() -> dict[str, list]:
         train, _ = coded.split(seed)
+        best = train[coded.values[train].argsort(descending=True)[:3]]
         middle, axes = _principal_axes(coded.codes[train])
         shown = train[:n]
         x, y = ((coded.codes[shown] - middle) @ axes).T.tolist()
-        return {
-            name: [round(value, 3) for value in column]
-            for name, column in (("x", x), ("y", y), ("score", coded.values[shown].tolist()))
-        }
+        columns = {"x": x, "y": y, "score": coded.values[shown].tolist()}
+        found = {name: [round(value, 3) for value in column] for name, column in columns.items()}
+        return found | {"best": [(coded.values[i].item(), coded.smiles[i]) for i in best.tolist()]}
 
     return coded.keep("plane", seed, judge)
 
@@ -280,6 +284,12 @@ def _row(one: Evaluation, x: float, y: float) -> dict:
         "x": round(x, 3),
         "y": round(y, 3),
     }
+
+
+def compute(coded: Coded, kind: str, seed: int, **changes) -> dict:
+    """The result of a kind as `on_record` names it; changes as the kind's own function takes them."""
+    kinds = {"regression": regression, "decodes": decodes, "plane": plane}
+    return kinds[kind](coded, seed, **changes) if kind in kinds else hunt(coded, kind, seed, **changes)
 
 
 def best_so_far(rows: list[dict]) -> np.ndarray:
