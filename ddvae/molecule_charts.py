@@ -152,7 +152,8 @@ def search_lines(searches: dict[str, list], title: str = "best score so far"):
             around = np.concatenate([x, x[::-1]])
             look = {"fill": "toself", "fillcolor": colour, "opacity": 0.15, "line": {"width": 0}}
             fig.add_scatter(x=around, y=edge, showlegend=False, hoverinfo="skip", **look)
-        fig.add_scatter(x=x, y=held.mean(0), name=f"{name} ({len(held)} seeds)", line_color=colour)
+        seeds = "1 seed" if len(held) == 1 else f"{len(held)} seeds"
+        fig.add_scatter(x=x, y=held.mean(0), name=f"{name} ({seeds})", line_color=colour, mode="lines")
     fig.update_xaxes(title="molecules scored")
     fig.update_yaxes(title=title)
     fig.update_layout(legend={"x": 0.99, "y": 0.02, "xanchor": "right", "yanchor": "bottom"})

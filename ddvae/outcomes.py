@@ -19,16 +19,14 @@ def best_molecules(runs: Iterable[dict]) -> list[tuple[float, str]]:
     return sorted({(row["score"], row["smiles"]) for run in runs for row in _scored(run)}, reverse=True)
 
 
-def table_four(models: dict[str, Record], fits: dict[str, dict], hunts: dict[str, dict]):
-    """A pandas table: Table 4 as this companion finds it, the paper's row under each of ours.
+def table_four(models: dict[str, Record], fits: dict[str, dict], hunts: dict[str, dict]) -> list[dict]:
+    """Table 4 as this companion finds it, the paper's row under each of ours.
 
     Args:
         models: Records by row of Table 4.
         fits: Of each, what `optimization.regression` returns, by seed.
         hunts: Of each, what `optimization.hunt` returns, by search and seed.
     """
-    import pandas as pd
-
     rows = []
     for title, record in models.items():
         here = list(fits[title].values())
@@ -42,17 +40,15 @@ def table_four(models: dict[str, Record], fits: dict[str, dict], hunts: dict[str
         rows.append({"model": "  in the paper"} | _printed_row(title))
         constant = {name: _spread([fit[f"constant {key}"] for fit in here]) for name, key in _FIT.items()}
         rows.append({"model": "  a constant, same splits"} | constant)
-    return pd.DataFrame(rows)
+    return rows
 
 
-def search_table(hunts: dict[str, dict]):
-    """A pandas table, a row a model and search: codes, molecules, how many scored; predicted and real score.
+def search_table(hunts: dict[str, dict]) -> list[dict]:
+    """A row a model and search: codes, molecules, how many scored; predicted and real score.
 
     Args:
         hunts: See `table_four`.
     """
-    import pandas as pd
-
     rows = []
     for title, kinds in hunts.items():
         for kind, runs in kinds.items():
@@ -65,17 +61,15 @@ def search_table(hunts: dict[str, dict]):
             row |= {"came": _mean(line["score"] for lines in scored for line in lines)}
             best = [max(line["score"] for line in lines) for lines in scored]
             rows.append(row | {"best a seed": _spread(best, 2), "best": max(best, default=np.nan)})
-    return pd.DataFrame(rows)
+    return rows
 
 
-def held_out_table(hunts: dict[str, dict]):
-    """A pandas table, a row a model and search: LL and RMSE on the held-out tenth before and after it.
+def held_out_table(hunts: dict[str, dict]) -> list[dict]:
+    """A row a model and search: LL and RMSE on the held-out tenth before and after it.
 
     Args:
         hunts: See `table_four`.
     """
-    import pandas as pd
-
     rows = []
     for title, kinds in hunts.items():
         for kind, runs in kinds.items():
@@ -84,17 +78,15 @@ def held_out_table(hunts: dict[str, dict]):
                 for when in ("before", "after"):
                     row[f"{name} {when}"] = _mean(run["held_out"][when][key] for run in runs.values())
             rows.append(row)
-    return pd.DataFrame(rows)
+    return rows
 
 
-def decode_table(decoded: dict[str, dict]):
-    """A pandas table, a row a model and way of decoding (`optimization.decodes`): means over seeds.
+def decode_table(decoded: dict[str, dict]) -> list[dict]:
+    """A row a model and way of decoding (`optimization.decodes`): means over seeds.
 
     Args:
         decoded: By model and seed.
     """
-    import pandas as pd
-
     rows = []
     for title, runs in decoded.items():
         for way in ("greedy", "drawn"):
@@ -107,7 +99,7 @@ def decode_table(decoded: dict[str, dict]):
                 row[name] = _mean(one[key] for one in here if key in one)
                 row[f"{name} of a constant"] = _mean(one[f"constant {key}"] for one in here if key in one)
             rows.append(row)
-    return pd.DataFrame(rows)
+    return rows
 
 
 def ours(models: dict[str, Record], fits: dict[str, dict], hunts: dict[str, dict]) -> dict[str, float]:

@@ -47,6 +47,7 @@ FLOORS = [
         "records",
         "curves",
         "optimization",
+        "outcomes",
         "explore",
         "released",
         "speed",
