@@ -36,6 +36,11 @@ class Bricks:
         self.frames[self.record.settings["epochs"]] = arrays["window"]
 
     @property
+    def has_weights(self) -> bool:
+        """Whether the trained model is on record: `certainty` needs it."""
+        return (self.record.folder / "weights.pt").is_file()
+
+    @property
     def epochs(self) -> list[int]:
         """Epochs whose decoding regions are known, the last one after training."""
         return list(self.frames)

@@ -39,10 +39,11 @@ class BrickExplorer(ui.VBox):
         model: A key of `MODELS`.
         epoch: Of the training; None for its end.
         point: (z_1, z_2).
-        temperature: Shows how L_tau sees the plane at its base-10 logarithm; None shows the decoded strings.
+        temperature: Shows how L_tau sees the plane at its base-10 logarithm; None shows the decoded strings,
+            and must be None for models recorded without weights (those of exact expectation).
 
     Raises:
-        ValueError: there is no such model or epoch.
+        ValueError: there is no such model or epoch, or a temperature for a model without weights.
     """
 
     MODELS = {
@@ -50,6 +51,9 @@ class BrickExplorer(ui.VBox):
         "DD-VAE, tricube": "bricks-ddvae-tricube",
         "DD-VAE, best layout": "bricks-layout-uniform",
         "VAE, Gaussian": "bricks-vae-gaussian",
+    } | {
+        f"DD-VAE, {kernel}, exact expectation": f"bricks-packed-{kernel}"
+        for kernel in ("uniform", "triangular", "epanechnikov", "quartic", "triweight", "tricube", "cosine")
     }
 
     def __init__(self, model="DD-VAE, uniform", epoch=None, point=(0.1, 0.1), temperature=None):
@@ -62,6 +66,8 @@ class BrickExplorer(ui.VBox):
         self.epoch = ui.SelectionSlider(
             options=epochs, value=epochs[-1] if epoch is None else epoch, description="epoch", style=_LABELS
         )
+        if temperature is not None and not self.bricks.has_weights:
+            raise ValueError(f"temperature is {temperature!r}; expected None, for {model} has no weights")
         self.blurred = ui.Checkbox(temperature is not None, description="as L_τ sees it", indent=False)
         self.temperature = ui.FloatSlider(
             -1.0 if temperature is None else temperature,
@@ -92,6 +98,10 @@ class BrickExplorer(ui.VBox):
         """(z_1, z_2) of the moved point."""
         return tuple(round((2 * u - 1) * self.bricks.side, 4) for u in self.pad.points[0])
 
+    @property
+    def _blurs(self) -> bool:
+        return self.blurred.value and self.bricks.has_weights
+
     def _unit(self, point) -> list[float]:
         return [(z / self.bricks.side + 1) / 2 for z in point]
 
@@ -103,8 +113,9 @@ class BrickExplorer(ui.VBox):
         self._show()
 
     def _show(self) -> None:
-        blurred = self.blurred.value
-        self.epoch.disabled = blurred  # weights are kept of the trained model alone
+        blurred = self._blurs
+        self.epoch.disabled = blurred  # weights are kept of the trained model alone, and not of all
+        self.blurred.disabled = not self.bricks.has_weights
         self.temperature.disabled = not blurred
         if blurred:
             self.pad.picture = rasters.certainty_raster(self.bricks.certainty(10**self.temperature.value))
@@ -115,14 +126,14 @@ class BrickExplorer(ui.VBox):
     def _tell(self) -> None:
         found = self.bricks.at(self.point, self.epoch.value)
         covered = ", ".join(found["covered by"]) or "none"
-        shade = "how sure L_τ is" if self.blurred.value else "the string's probability"
+        shade = "how sure L_τ is" if self._blurs else "the string's probability"
         self.told.value = (
             f"<p>both axes: the code, from −{self.bricks.side:g} to {self.bricks.side:g}; shade: {shade}</p>"
             f"<p>code ({self.point[0]:.2f}, {self.point[1]:.2f}) decodes to <b>{found['string']}</b></p>"
             f"<p>its probability: {found['probability']:.2%} true, {found['decoded']:.2%} decoded</p>"
             f"<p>proposals that cover the point: {covered}</p>"
         )
-        temperature = round(self.temperature.value, 2) if self.blurred.value else None
+        temperature = round(self.temperature.value, 2) if self._blurs else None
         self.copy.text = (
             f"BrickExplorer({self.model.value!r}, epoch={self.epoch.value}, point={self.point}, "
             f"temperature={temperature})"

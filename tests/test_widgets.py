@@ -41,6 +41,19 @@ def test_bricks():
     assert again(widget).pad.picture == widget.pad.picture
 
 
+@pytest.mark.parametrize("model", BrickExplorer.MODELS)
+def test_each_model_of_bricks(model):
+    widget = BrickExplorer()
+    widget.blurred.value = True
+    widget.model.value = model
+    assert widget.blurred.disabled is not widget.bricks.has_weights
+    made = again(widget)
+    assert made.model.value == model and made.pad.picture == widget.pad.picture
+    if not made.bricks.has_weights:
+        with pytest.raises(ValueError, match=f"temperature is -1; expected None, for {model} has no weights"):
+            BrickExplorer(model, temperature=-1)
+
+
 def test_digits_move_together():
     widget = DigitPlane()
     before = [picture.value for picture in widget.pictures]
