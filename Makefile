@@ -18,7 +18,7 @@ ifdef DDVAE_DATA
 export DDVAE_DATA := $(shell realpath -m -- "$(DDVAE_DATA)")
 endif
 
-.PHONY: help install reproduce test lab app notebooks lint clean
+.PHONY: help install reproduce test lab app docs notebooks lint clean
 
 help:
 	@echo "make install     everything into the active environment or .venv"
@@ -26,6 +26,7 @@ help:
 	@echo "make test        the whole test suite"
 	@echo "make lab         JupyterLab on the start notebook"
 	@echo "make app         the widgets alone as a page in the browser"
+	@echo "make docs        pages of all public names into docs/"
 	@echo "make notebooks   execute the committed notebooks in place, at budget recorded"
 	@echo "make lint        ruff"
 
@@ -56,6 +57,12 @@ lab: install
 app: install
 	JUPYTER_PATH="$(CURDIR)/notebooks/page" JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/page" \
 		"$(PYTHON)" -m voila notebooks/widgets.ipynb $(ARGS)
+
+# Of the package and its modules; a name that cannot be found is an error. The star fetches the lazy names.
+docs: install
+	"$(PYTHON)" -W error::UserWarning -c "from ddvae import *; from pdoc.__main__ import cli; cli()" \
+		--math --docformat google --output-directory docs \
+		ddvae $(subst /,.,$(basename $(filter-out ddvae/__%,$(wildcard ddvae/*.py))))
 
 notebooks: install
 	"$(PYTHON)" -m ddvae notebooks $(ARGS)

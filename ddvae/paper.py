@@ -152,6 +152,7 @@ PRINTED: dict[str, Printed] = (
         for reading, label in (("text", "balance in the text's reading"), ("released", "in the code's"))
     }
 )
+"""What the paper prints, by key: "<experiment>.<method>.<quantity>"."""
 
 
 def compare(ours: dict[str, float], recorded: dict[str, float] | None = None):

@@ -166,6 +166,7 @@ class HoldAccuracy:
 
 
 Schedule = Constant | Linear | LogLinear | Piecewise | Step | Cosine | HoldAccuracy
+"""Any of them."""
 
 
 def stretch(schedule: Schedule, factor: float) -> Schedule:

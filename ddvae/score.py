@@ -47,12 +47,12 @@ class Constants:
         return cls(*zip(rows.mean(0).tolist(), rows.std(0).tolist()))
 
 
-# Of the 250,000 molecules, as most published scores have them (Kusner et al., 2017).
 COMMON = Constants(
     (2.4570953396190123, 1.434324401111988),
     (-3.0525811293166134, 0.8335207024513095),
     (-0.0485696876403053, 0.2860212110245455),
 )
+"""Of the 250,000 molecules, as most published scores have them (Kusner et al., 2017)."""
 
 
 def score(
