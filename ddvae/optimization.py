@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from torch import Tensor
 from .bo import Box
 from .curves import kept_beside
 from .gp import Hyperparameters, SparseGP
-from .records import Record, load_codec, recorded
+from .records import Record, load_codec, provenance, recorded
 from .score import score
 from .search import Evaluation, Search, optimize
 from .smiles import zinc
@@ -86,8 +87,20 @@ class Coded:
         return order[len(order) // 10 :], order[: len(order) // 10]
 
     def keep(self, kind: str, seed: int, compute: Callable):
-        """The result of a kind and seed from beside the record, or computed, and kept if worth it."""
-        return kept_beside(self.record, _file(kind, seed), compute) if self.whole else compute()
+        """The result of a kind and seed from beside the record, or computed, and kept if worth it.
+
+        What is kept says under "seconds" and "provenance" what it cost and with what it was computed.
+        """
+
+        def costed() -> dict:
+            started = time.perf_counter()
+            found = compute()
+            return found | {
+                "seconds": round(time.perf_counter() - started, 1),
+                "provenance": provenance("cpu"),
+            }
+
+        return kept_beside(self.record, _file(kind, seed), costed) if self.whole else compute()
 
 
 def zinc_models() -> dict[str, Record]:
