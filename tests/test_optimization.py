@@ -58,6 +58,7 @@ def test_what_is_whole_is_kept(coded, tmp_path):
     record = dataclasses.replace(coded.record, folder=tmp_path)
     whole = dataclasses.replace(coded, record=record, whole=True)
     found = hunt(whole, "prior draws, 38 atoms", 2, rounds=1, batch=3)
+    assert found["seconds"] > 0 and found["provenance"]["torch"] == torch.__version__
     assert on_record(record, "prior draws, 38 atoms") == {2: found}
     assert {row["round"] for row in found["proposed"]} == {1}
     judged = regression(whole, 1)
