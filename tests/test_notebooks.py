@@ -56,7 +56,7 @@ def test_the_start_maps_all_chapters():
     text = (ROOT / "notebooks" / "00_start_here.ipynb").read_text()
     for name in CHAPTERS:
         assert f"]({name}.ipynb)" in text
-    pictures = re.findall(r"\.\./(figures/[\w/.-]+png)", text)
+    pictures = re.findall(r"\.\./(figures/[\w/.-]+(?:png|webp))", text)
     assert len(pictures) > len(CHAPTERS) and all((ROOT / picture).is_file() for picture in pictures)
 
 
