@@ -44,7 +44,7 @@ reproduce: install
 	"$(PYTHON)" -m ddvae reproduce --budget $(BUDGET) --out $(OUT) $(ARGS)
 
 test: install lint
-	"$(PYTHON)" -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile $(ARGS)
+	"$(PYTHON)" -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: install
 	"$(PYTHON)" -m ruff check .

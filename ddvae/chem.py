@@ -151,7 +151,7 @@ def draw_grid(
     """PNG of molecules side by side, row by row; an empty place for what is no molecule.
 
     Args:
-        strings: SMILES.
+        strings: SMILES; none at all is one empty place.
         captions: One below each.
         columns: Molecules a row.
         size: Pixels of one.
@@ -160,7 +160,7 @@ def draw_grid(
     from rdkit.Chem import Draw
 
     with rdBase.BlockLogs():
-        molecules = [_molecule(string) for string in strings]
+        molecules = [_molecule(string) for string in strings or [""]]
     options = Draw.rdMolDraw2D.MolDrawOptions()
     options.legendFontSize = 18
     grid = Draw.MolsToGridImage(

@@ -93,7 +93,7 @@ class Smiles(Preset):
 
     def data(self, budget: str) -> Molecules:
         if budget == "smoke" and self.own is None:
-            return self.molecules("test").first(512)
+            return self.molecules("test").first(128)
         molecules = self.molecules("train")
         return molecules if budget in ("smoke", "full") else replace(molecules, epoch_size=EPOCH)
 
@@ -122,12 +122,12 @@ class Smiles(Preset):
     def evaluate(self, model: VAE, budget: str) -> tuple[dict, dict]:
         few = budget == "smoke"
         test, train = self.molecules("test"), self.data(budget)
-        n = 200 if few else 10_000
+        n = 50 if few else 10_000
         torch.manual_seed(0)  # the same codes and samples whenever a record is evaluated
         with torch.no_grad(), autocast("cpu", self.run.precision):
             on_test = reconstruction(model, test.drawn(n))
             on_train = reconstruction(model, train.drawn(n))
-            samples = self.vocabulary.decode(model.sample(100 if few else SAMPLES))
+            samples = self.vocabulary.decode(model.sample(50 if few else SAMPLES))
         results = {
             "sequence_accuracy": 100 * on_test["accuracy"],
             "train_accuracy": 100 * on_train["accuracy"],

@@ -19,6 +19,15 @@ hypothesis.settings.register_profile("fixed", deadline=None, derandomize=True, m
 hypothesis.settings.load_profile("fixed")
 
 
+LONGEST = ("test_browser", "test_chapters", "test_notebooks", "test_records")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first: what starts last should end soon."""
+    place = {name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
 @pytest.fixture(autouse=True)
 def seeded():
     """Every test starts from the same generator state, whatever ran before."""

@@ -65,3 +65,5 @@ def test_a_grid_leaves_places_empty_for_what_is_no_molecule():
         assert image.size == (240, 200)
         dark = np.asarray(image.convert("L")) < 128
     assert dark[:100, :120].any() and not dark[:100, 120:].any() and dark[100:, :120].any()
+    with Image.open(io.BytesIO(draw_grid([], size=(120, 100)))) as nothing:
+        assert len(nothing.getcolors()) == 1
