@@ -33,6 +33,7 @@ from .presets import BUDGETS, READINGS, Preset
 from .run import Run
 from .schedules import Cosine, Linear, LogLinear, Piecewise, Step
 from .vae import VAE
+from .variations import variations
 
 __all__ = ["BUDGETS", "PRESETS", "READINGS", "Bricks", "Digits", "Preset", "find_preset"]
 
@@ -299,6 +300,7 @@ PRESETS: dict[str, Preset] = {
     **{f"bricks-packed-{kernel}": _packed_bricks(kernel) for kernel in KERNELS},
     **{f"bricks-layout-{kernel}": _laid_out_bricks(kernel) for kernel in ("uniform", "tricube")},
     **published_smiles(),
+    **variations(),
 }
 """Training runs by name."""
 

@@ -41,6 +41,8 @@ class Run:
         fine_tuning: A last phase for the decoder alone; None for none.
         precision: Of the GRUs' products, "float32" or "bfloat16"; the latter where the device has a unit
             for it, else float32 with a warning.
+        moments: Weight of `moment_gap`, which pulls the aggregate proposal's means and variances to the
+            prior's; None for 0.
         averaging: Decay a step of the moving average of the weights that is evaluated and kept; None keeps
             the last weights.
         seed: Of weights, data order and noise.
@@ -57,6 +59,7 @@ class Run:
     clip_norm: float | None = None
     fine_tuning: FineTuning | None = None
     precision: str = "float32"
+    moments: float | None = None
     averaging: float | None = None
     seed: int = 0
 
@@ -77,6 +80,8 @@ class Run:
             raise ValueError(f"reduction is {self.reduction!r}; expected 'sum' or 'mean'")
         if self.precision not in ("float32", "bfloat16"):
             raise ValueError(f"precision is {self.precision!r}; expected 'float32' or 'bfloat16'")
+        if self.moments is not None and not self.moments >= 0:
+            raise ValueError(f"moments is {self.moments}; expected a weight from 0")
         if self.averaging is not None and not 0 < self.averaging < 1:
             raise ValueError(f"averaging is {self.averaging}; expected a number in (0, 1)")
         for epoch in (0, self.epochs / 2, self.epochs):
@@ -99,10 +104,11 @@ class Run:
         if epoch >= self.epochs and self.fine_tuning:
             return decoder_likelihood(model, batch, self.reduction)
         beta = self.beta(epoch) if beta is None else beta
+        moments = self.moments or 0.0
         if self.temperature is None:
-            return elbo(model, batch, beta, self.reduction)
+            return elbo(model, batch, beta, self.reduction, moments)
         temperature = self.temperature(epoch)
-        return relaxed_elbo(model, batch, temperature, beta, self.scores, self.reduction)
+        return relaxed_elbo(model, batch, temperature, beta, self.scores, self.reduction, moments)
 
     def describe(self) -> dict:
         """Settings as plain values, schedules as their name and numbers."""

@@ -18,6 +18,7 @@ __all__ = [
     "argmax_elbo",
     "decoder_likelihood",
     "elbo",
+    "moment_gap",
     "relaxed_elbo",
 ]
 
@@ -108,7 +109,7 @@ class VAE(nn.Module):
         return self.decode((law or self.prior()).sample((n,)))
 
 
-def elbo(model: VAE, batch: Batch, beta: float = 1.0, reduction: str = "sum") -> Terms:
+def elbo(model: VAE, batch: Batch, beta: float = 1.0, reduction: str = "sum", moments: float = 0.0) -> Terms:
     """Evidence lower bound with a stochastic decoder, one draw of the code.
 
     Args:
@@ -117,6 +118,7 @@ def elbo(model: VAE, batch: Batch, beta: float = 1.0, reduction: str = "sum") ->
         beta: Weight of the divergence; nats per nat of reconstruction under reduction "sum".
         reduction: "sum" over positions as in the text; "mean" as in the released code, which
             makes beta weigh against the mean token. The reported parts are sums either way.
+        moments: Weight of `moment_gap` of the batch's codes, weighed as beta is.
 
     Source: Eq. 2; beta from Higgins et al. (2017).
     """
@@ -126,7 +128,8 @@ def elbo(model: VAE, batch: Batch, beta: float = 1.0, reduction: str = "sum") ->
     own = log_probs.gather(-1, batch_rows.tokens.long().unsqueeze(-1)).squeeze(-1)
     if batch_rows.mask is not None:
         own = own.masked_fill(~batch_rows.mask, 0.0)
-    return _terms(model, batch, q, z, own.sum(-1), _exact(log_probs, batch_rows), beta, reduction)
+    exact = _exact(log_probs, batch_rows)
+    return _terms(model, batch, q, z, own.sum(-1), exact, beta, reduction, moments)
 
 
 def relaxed_elbo(
@@ -136,11 +139,12 @@ def relaxed_elbo(
     beta: float = 1.0,
     scores: str = "prob",
     reduction: str = "sum",
+    moments: float = 0.0,
 ) -> Terms:
     """The relaxed objective of deterministic decoding, L_tau.
 
     Args:
-        model, batch, beta, reduction: See `elbo`.
+        model, batch, beta, reduction, moments: See `elbo`.
         temperature: tau, in (0, 1).
         scores: "prob" compares probabilities as in the text, "log_prob" log-probabilities as in
             the released code.
@@ -156,7 +160,8 @@ def relaxed_elbo(
     log_probs = model.decoder.score_tokens(z, batch_rows.tokens)
     pi = log_probs.exp() if scores == "prob" else log_probs
     rows = relaxed_argmax_log_prob(pi, batch_rows.tokens, temperature, batch_rows.mask)
-    return _terms(model, batch, q, z, rows, _exact(log_probs, batch_rows), beta, reduction)
+    exact = _exact(log_probs, batch_rows)
+    return _terms(model, batch, q, z, rows, exact, beta, reduction, moments)
 
 
 def decoder_likelihood(model: VAE, batch: Batch, reduction: str = "sum") -> Terms:
@@ -187,6 +192,25 @@ def argmax_elbo(model: VAE, batch: Batch, beta: float = 1.0) -> Terms:
     check_tokens(batch_rows.tokens, log_probs)
     exact = _exact(log_probs, batch_rows)
     return _terms(model, batch, q, z, exact.log(), exact, beta, "sum")
+
+
+def moment_gap(z: Tensor, prior: Distribution) -> Tensor:
+    r"""How far the means and variances of codes are from the prior's, in nats.
+
+    .. math:: \frac{1}{2} \sum_d \frac{(m_d - \mu_d)^2 + v_d}{\sigma_d^2} - 1 - \log \frac{v_d}{\sigma_d^2}
+
+    The divergence of two Gaussians with these moments: 0 if the aggregate proposal has the prior's.
+
+    Args:
+        z: Codes (N, D) of different sequences, N from 2.
+        prior: Over codes, with a mean and a variance.
+
+    >>> moment_gap(torch.tensor([[-1.0], [1.0]]), StandardNormal(1)())
+    tensor(0.)
+    """
+    ratio = z.var(0, correction=0) / prior.variance
+    shift = (z.mean(0) - prior.mean) ** 2 / prior.variance
+    return (shift + ratio - 1 - ratio.log()).sum() / 2
 
 
 def _draw_codes(model: VAE, batch: Batch) -> tuple[Distribution, Tensor, Batch]:
@@ -227,7 +251,7 @@ def _exact(log_probs: Tensor, batch: Batch) -> Tensor:
     return right.all(-1).to(log_probs.dtype)
 
 
-def _terms(model, batch, q, z, reconstruction, exact, beta, reduction) -> Terms:
+def _terms(model, batch, q, z, reconstruction, exact, beta, reduction, moments=0.0) -> Terms:
     if reduction not in ("sum", "mean"):
         raise ValueError(f"reduction is {reduction!r}; expected 'sum' or 'mean'")
     kl, sampled = _divergence(q, model.prior(), z, batch.repeats)
@@ -237,6 +261,8 @@ def _terms(model, batch, q, z, reconstruction, exact, beta, reduction) -> Terms:
         mask = batch.mask
         positions = batch.tokens.shape[1] if mask is None else mask.sum() / len(mask)
     value = reconstruction / positions - beta * kl
+    if moments:
+        value = value - moments * moment_gap(z, model.prior())
     return Terms(value, reconstruction, kl, _average_codes(exact, batch.repeats), sampled)
 
 

@@ -43,6 +43,7 @@ FLOORS = [
         "paper",
         "presets",
         "molecules",
+        "variations",
         "experiments",
         "records",
         "curves",

@@ -392,6 +392,8 @@ def test_bfloat16_where_there_is_no_unit_for_it(monkeypatch):
 def test_wrong_precision():
     with pytest.raises(ValueError, match=r"averaging is 1; expected a number in \(0, 1\)"):
         Run(3, 1e-3, averaging=1)
+    with pytest.raises(ValueError, match="moments is -1; expected a weight from 0"):
+        Run(3, 1e-3, moments=-1)
     with pytest.raises(ValueError, match="precision is 'half'; expected 'float32' or 'bfloat16'"):
         Run(1, 1e-3, precision="half")
 

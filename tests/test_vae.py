@@ -9,6 +9,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 from ddvae import VAE, Batch, StandardNormal, UnitCube, argmax_elbo, elbo, relaxed_elbo
 from ddvae.data import six_bit_law
 from ddvae.nets import SequenceDecoder, SequenceEncoder
+from ddvae.vae import moment_gap
 
 
 def small_model(proposal="uniform", squash="tanh"):
@@ -50,6 +51,23 @@ def test_mean_reduction_divides_the_reconstruction_alone(objective, batch):
     mean = objective(model, batch, beta=0.5, reduction="mean")
     assert torch.equal(total.reconstruction, mean.reconstruction)
     assert torch.allclose(mean.value, total.reconstruction / 6 - 0.5 * total.kl)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES[:2])
+def test_moments_weigh_the_gap_of_the_aggregate(objective):
+    """The gap is the divergence of two Gaussians, and its weight changes the value alone."""
+    model, batch = small_model("gaussian", None).requires_grad_(False), Batch(six_bit_law()[0])
+    torch.manual_seed(1)
+    without = objective(model, batch)
+    torch.manual_seed(1)
+    weighed = objective(model, batch, moments=0.5)
+    torch.manual_seed(1)
+    z = model.encode(batch.tokens).rsample()
+    own = Independent(Normal(z.mean(0), z.std(0, correction=0)), 1)
+    gap = kl_divergence(own, model.prior())
+    assert gap > 0 and moment_gap(z, model.prior()) == pytest.approx(gap.item(), rel=1e-5)
+    assert torch.allclose(without.value - weighed.value, 0.5 * gap, rtol=1e-3)
+    assert torch.equal(without.kl, weighed.kl) and torch.equal(without.reconstruction, weighed.reconstruction)
 
 
 def test_exact_is_what_free_running_decoding_does(batch):
