@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from . import plots
@@ -61,6 +62,18 @@ class Chapter:
             files = plots.save_figure(fig, self.folder, name)
             size = [fig.layout.width, fig.layout.height]
             self._record({"kind": "figure", "name": name, "caption": caption, "files": files, "size": size})
+
+    def live(self, draw: Callable) -> Callable:
+        """What shows draw(rows) in the notebook when called with rows, in place of what it showed before."""
+        from IPython.display import DisplayHandle
+
+        handle = DisplayHandle()
+        show = [handle.display, handle.update]  # the first time, then always the last
+
+        def redraw(rows: list[dict]) -> None:
+            (show.pop(0) if len(show) > 1 else show[0])(plots.mimebundle(draw(rows)), raw=True)
+
+        return redraw
 
     def table(self, frame, name: str, caption: str, digits: int = 4) -> None:
         """Shows a pandas table and saves it as CSV (all digits), Markdown and LaTeX (rounded)."""
@@ -222,7 +235,7 @@ def _fingerprint(notebook: Path, parameters: dict) -> str:
     digest = hashlib.sha256(json.dumps([cell["source"] for cell in cells]).encode())
     files = sorted(Path(__file__).parent.glob("*.py"))
     if parameters["budget"] == "recorded":
-        files += sorted(RUNS.glob("*/*/run.json"))
+        files += sorted(RUNS.rglob("*.json"))
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()

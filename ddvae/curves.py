@@ -11,9 +11,20 @@ from .experiments import PRESETS
 from .files import replace_file
 from .metrics import at_accuracy, evaluate
 from .molecules import Smiles
-from .records import CURVE, METRICS, Record, recorded
+from .records import CURVE, METRICS, Record, obtain, recorded
 
-__all__ = ["LEVELS", "METHODS", "curve", "final_metrics", "kept_beside", "sweeps", "table_three", "trend"]
+__all__ = [
+    "LEVELS",
+    "METHODS",
+    "averages",
+    "curve",
+    "falling",
+    "final_metrics",
+    "kept_beside",
+    "table_runs",
+    "table_three",
+    "trend",
+]
 
 LEVELS = (0.7, 0.8, 0.9)
 """Sequence-wise accuracies of Table 3."""
@@ -26,13 +37,41 @@ METHODS = {
 """Rows of Table 3, with the part of a preset's name."""
 
 
-def sweeps() -> dict[str, list[Record]]:
-    """Recorded sweeps by method of Table 3, one a seed; a method without any is missing."""
+def table_runs(
+    budget: str = "recorded",
+    out: str = "",
+    seed: int = 1,
+    device: str = "cpu",
+    watch: Callable[[list[dict]], None] | None = None,
+) -> dict[str, list[Record]]:
+    """The runs behind Table 3 by method, one a seed: published ones at "full", else sweeps.
+
+    At "recorded" a method has what there is, published runs before sweeps, and is missing if there is none;
+    at "laptop" and "smoke" DD-VAE (T) is trained alone.
+
+    Args:
+        seed: Of sweeps to train; published runs have several.
+        budget, out, device, watch: See `obtain`.
+    """
+    if budget == "recorded":
+        found = {title: _on_record(name) for title, name in METHODS.items()}
+        return {title: records for title, records in found.items() if records}
+    chosen = METHODS if budget in ("hours", "full") else {"DD-VAE (T)": METHODS["DD-VAE (T)"]}
     found = {}
-    for title, name in METHODS.items():
-        with suppress(FileNotFoundError):
-            found[title] = recorded(f"moses-sweep-{name}")
+    for title, name in chosen.items():
+        preset = f"moses-{name}" if budget == "full" else f"moses-sweep-{name}"
+        seeds = range(1, PRESETS[preset].seeds + 1) if budget == "full" else (seed,)
+        found[title] = obtain(preset, budget, out, seeds, device, watch)
     return found
+
+
+def _on_record(name: str) -> list[Record]:
+    for preset, budgets in ((f"moses-{name}", ("full",)), (f"moses-sweep-{name}", ("full", "hours"))):
+        with suppress(FileNotFoundError):
+            records = [record for record in recorded(preset) if record.budget in budgets]
+            if records:
+                return records
+    return []
 
 
 def curve(record: Record, progress: bool = False) -> list[dict]:
@@ -97,8 +136,17 @@ def kept_beside(record: Record, name: str, compute: Callable):
     return json.loads(file.read_text())
 
 
+def falling(rows: list[dict]) -> list[dict]:
+    """A run's snapshots from the most accurate one on."""
+    accuracy = [row["accuracy"] for row in rows]
+    return rows[accuracy.index(max(accuracy)) :]
+
+
 def table_three(curves: Sequence[list[dict]], key: str) -> dict[float, tuple[float, float]]:
     """Mean and standard deviation over seeds of a metric at the levels of accuracy.
+
+    A run counts from its most accurate checkpoint on: before that, it has not yet begun to trade accuracy
+    for fewer nats. (The released code leaves out the epochs before beta rises, to the same end.)
 
     Args:
         curves: Of one method, one a seed.
@@ -111,14 +159,27 @@ def table_three(curves: Sequence[list[dict]], key: str) -> dict[float, tuple[flo
     """
     found = {}
     for level in LEVELS:
-        values = []
-        for rows in curves:
-            judged = [row for row in rows if np.isfinite(row.get(key, np.nan))]
-            value = at_accuracy([row["accuracy"] for row in judged], [row[key] for row in judged], level)
-            values += [value] if np.isfinite(value) else []
+        values = [value for value in (_around(rows, key, level) for rows in curves) if np.isfinite(value)]
         mean = statistics.mean(values) if values else np.nan
         found[level] = mean, statistics.stdev(values) if len(values) > 1 else np.nan
     return found
+
+
+def averages(curves: Sequence[list[dict]], key: str) -> tuple[np.ndarray, np.ndarray]:
+    """Accuracies from 0.5 to 1, and there the mean over seeds of the averages that Table 3 takes of three.
+
+    Args:
+        curves, key: As in `table_three`.
+    """
+    levels = np.linspace(0.5, 1, 101)
+    found = np.array([[_around(rows, key, level) for level in levels] for rows in curves])
+    known = np.isfinite(found).all(0)
+    return levels[known], found[:, known].mean(0)
+
+
+def _around(rows: list[dict], key: str, level: float) -> float:
+    judged = [row for row in falling(rows) if np.isfinite(row.get(key, np.nan))]
+    return at_accuracy([row["accuracy"] for row in judged], [row[key] for row in judged], level)
 
 
 def trend(molecules: Sequence[float], values: Sequence[float]) -> dict[str, float]:

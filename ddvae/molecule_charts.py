@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .curves import averages, falling
 from .plots import COLOURS, figure
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "quality_lines",
     "search_lines",
     "search_map",
+    "training_lines",
     "validity_line",
 ]
 
@@ -18,28 +20,59 @@ __all__ = [
 def quality_lines(runs: dict[str, list[list[dict]]], x: str, x_title: str, keys=("FCD/Test", "SNN/Test")):
     """Metrics of each method's snapshots against accuracy, nats or molecules: a panel a metric.
 
+    Against accuracy, snapshots before the most accurate one are pale, and a line is Table 3's average of the
+    others; else it joins the snapshots of a run.
+
     Args:
         runs: Curves by method, one a seed (see `curves.curve`).
         x: Key of the horizontal axis; x_title says it in words.
         keys: Of the metrics.
     """
-    fig = figure(1, len(keys), titles=keys, width=960, height=400, horizontal_spacing=0.1)
+    fig = figure(1, len(keys), titles=keys, width=960, height=420, horizontal_spacing=0.1)
     for i, (method, curves) in enumerate(runs.items()):
-        for seed, rows in enumerate(curves):
-            judged = [row for row in rows if keys[0] in row]
-            look = {"name": method, "legendgroup": method, "line": {"color": COLOURS[i], "width": 1.5}}
-            for column, key in enumerate(keys, start=1):
+        look = {"name": method, "legendgroup": method, "line": {"color": COLOURS[i], "width": 1.5}}
+        for column, key in enumerate(keys, start=1):
+            place = {"row": 1, "col": column}
+            for rows in curves:
+                judged = [row for row in rows if key in row]
+                late = [row["epoch"] >= falling(rows)[0]["epoch"] for row in judged]
+                faint = [1 if x != "accuracy" or one else 0.25 for one in late]
                 fig.add_scatter(
                     x=[row[x] for row in judged],
                     y=[row[key] for row in judged],
-                    mode="lines+markers",
-                    marker={"symbol": i, "size": 7},
-                    showlegend=seed == 0 and column == 1,
-                    row=1,
-                    col=column,
+                    mode="markers" if x == "accuracy" else "lines+markers",
+                    marker={"symbol": i, "size": 7, "opacity": faint},
+                    showlegend=False,
                     **look,
+                    **place,
                 )
+            line = averages(curves, key) if x == "accuracy" else ([None], [None])
+            mode = "lines+markers" if x != "accuracy" else "lines"
+            marker = {"symbol": i}
+            fig.add_scatter(
+                x=line[0], y=line[1], mode=mode, marker=marker, showlegend=column == 1, **look, **place
+            )
     fig.update_xaxes(title=x_title)
+    fig.update_layout(legend={"orientation": "h", "x": 0, "y": 1.12, "yanchor": "bottom"})
+    return fig
+
+
+def training_lines(logs: dict[str, list[dict]], batch_size: int):
+    """Accuracy and nats of training batches against molecules seen, a colour a run.
+
+    Args:
+        logs: Rows of `Record.log` by run.
+        batch_size: Molecules a step.
+    """
+    titles = ["sequence-wise accuracy (%)", "KL (nats a molecule)"]
+    fig = figure(1, 2, titles=titles, width=960, height=360, horizontal_spacing=0.1)
+    for i, (name, rows) in enumerate(logs.items()):
+        x = [row["step"] * batch_size / 1e6 for row in rows]
+        for column, y in enumerate(([100 * r["exact"] for r in rows], [r["kl"] for r in rows]), start=1):
+            look = {"name": name, "line_color": COLOURS[i], "showlegend": column == 1 and len(logs) > 1}
+            fig.add_scatter(x=x, y=y, mode="lines+markers", marker_size=5, row=1, col=column, **look)
+    fig.update_xaxes(title="million molecules seen", rangemode="tozero")
+    fig.update_yaxes(range=[0, 100], row=1, col=1)
     return fig
 
 

@@ -6,7 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib import metadata
@@ -109,6 +109,7 @@ def train(
     progress: bool = True,
     reading: str | None = None,
     own: str | Path | None = None,
+    watch: Callable[[list[dict]], None] | None = None,
 ) -> Record | None:
     """Trains a preset, evaluates it and writes its record.
 
@@ -124,6 +125,7 @@ def train(
         progress: Whether to show a progress bar.
         reading: "paper" or "released", in place of the preset's own.
         own: A file of molecules that takes the place of a molecular preset's set (see `read_smiles`).
+        watch: Called after each epoch with the log, a row an epoch.
 
     Returns:
         The record, or None where the run was stopped before its end.
@@ -154,7 +156,7 @@ def train(
         time_limit=time_limit,
         device=device,
         progress=progress,
-        on_epoch=_Snapshots(preset, budget, run.epochs, folder / "snapshots"),
+        on_epoch=_Snapshots(preset, budget, run.epochs, folder / "snapshots", watch),
     )
     if not fitted.finished:
         return None
@@ -251,7 +253,12 @@ def recorded(name: str) -> list[Record]:
 
 
 def obtain(
-    name: str, budget: str, out: str = "", seeds: Iterable[int] = (1,), device: str = "cpu"
+    name: str,
+    budget: str,
+    out: str = "",
+    seeds: Iterable[int] = (1,),
+    device: str = "cpu",
+    watch: Callable[[list[dict]], None] | None = None,
 ) -> list[Record]:
     """The runs that a chapter shows: read from data/runs at "recorded", else trained.
 
@@ -261,7 +268,7 @@ def obtain(
         out: Folder whose trained/ receives trained runs; "" for figures. An interrupted training in it
             goes on, a finished one is read.
         seeds: To train; at "recorded" all seeds on record are returned.
-        device: For training.
+        device, watch: See `train`.
 
     Raises:
         ValueError: unknown preset or budget.
@@ -274,7 +281,7 @@ def obtain(
     records = []
     for seed in seeds:
         folder = Path(out or "figures", "trained", name, f"seed{seed}")
-        record = train(name, budget, seed, folder, device, resume=True, progress=False)
+        record = train(name, budget, seed, folder, device, resume=True, progress=False, watch=watch)
         if record is None:
             raise KeyboardInterrupt(f"training of {name} was stopped; run again to go on")
         records.append(record)
@@ -352,13 +359,16 @@ def _begin(folder: Path, settings: dict, resume: bool) -> bool:
 
 
 class _Snapshots:
-    """Keeps a preset's snapshots."""
+    """Keeps a preset's snapshots, and lets whoever watches see the log."""
 
-    def __init__(self, preset: Preset, budget: str, epochs: int, folder: Path):
-        self.preset, self.budget, self.folder = preset, budget, folder
+    def __init__(self, preset: Preset, budget: str, epochs: int, folder: Path, watch: Callable | None):
+        self.preset, self.budget, self.folder, self.watch = preset, budget, folder, watch
         self.chosen = preset.snapshot_epochs(epochs)
 
-    def __call__(self, model: VAE, epoch: int) -> None:
+    def __call__(self, model: VAE, log: list[dict]) -> None:
+        if self.watch is not None:
+            self.watch(log)
+        epoch = len(log)
         if epoch not in self.chosen:
             return
         picture = self.preset.snapshot(model, self.budget)

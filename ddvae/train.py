@@ -72,7 +72,7 @@ def fit(
     checkpoint_every: float = 120.0,
     device: str | torch.device = "cpu",
     progress: bool = True,
-    on_epoch: Callable[[VAE, int], None] | None = None,
+    on_epoch: Callable[[VAE, list[dict]], None] | None = None,
 ) -> Fitted:
     """Trains the model in place.
 
@@ -87,7 +87,7 @@ def fit(
         checkpoint_every: Seconds between checkpoints.
         device: Where to train.
         progress: Whether to show a progress bar.
-        on_epoch: Called with the model, or the average of its weights, and the number of epochs done.
+        on_epoch: Called with the model, or the average of its weights, and the log, a row an epoch done.
 
     Raises:
         Diverged: NaN or infinity; the last checkpoint, which is finite, stays.
@@ -122,7 +122,7 @@ def fit(
                 break
             state.end_epoch(epoch + 1)
             if on_epoch is not None:
-                on_epoch(state.trained, epoch + 1)
+                on_epoch(state.trained, state.log)
             if interrupted.is_set() or time.monotonic() > limit:
                 break
     state.save()

@@ -1,11 +1,12 @@
 """The curves behind Table 3, from records with known snapshots."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from ddvae.curves import curve, final_metrics, table_three
+from ddvae.curves import averages, curve, final_metrics, table_runs, table_three
 from ddvae.records import Record
 from ddvae.smiles import moses_strings
 
@@ -35,14 +36,58 @@ def test_a_curve_is_computed_once(tmp_path):
 
 
 def test_table_three_by_hand():
+    """What comes before the most accurate checkpoint is left out."""
     curves = [
-        [{"accuracy": 0.3}, {"accuracy": 0.7, "FCD/Test": 1.0}, {"accuracy": 0.8, "FCD/Test": 3.0}],
-        [{"accuracy": 0.7, "FCD/Test": 2.0}],
+        [{"accuracy": 0.3}, {"accuracy": 0.8, "FCD/Test": 3.0}, {"accuracy": 0.7, "FCD/Test": 1.0}],
+        [{"accuracy": 0.65, "FCD/Test": 9.0}, {"accuracy": 0.7, "FCD/Test": 2.0}],
     ]
     found = table_three(curves, "FCD/Test")
     assert found[0.7] == pytest.approx((1.5, math.sqrt(0.5)))
     assert found[0.8][0] == 3 and math.isnan(found[0.8][1])
     assert math.isnan(found[0.9][0])
+
+
+def test_averages_go_through_table_three():
+    rows = [{"accuracy": a, "SNN/Test": v} for a, v in ((0.1, 9.0), (0.9, 0.4), (0.8, 0.5), (0.72, 0.6))]
+    levels, values = averages([rows, rows], "SNN/Test")
+    assert levels[0] == pytest.approx(0.67, abs=0.006) and levels[-1] == pytest.approx(0.95, abs=0.006)
+    table = table_three([rows], "SNN/Test")
+    for level, (mean, _) in table.items():
+        assert values[np.argmin(abs(levels - level))] == pytest.approx(mean)
+
+
+def test_table_three_takes_published_runs_before_sweeps(monkeypatch):
+    stored = {"moses-vae-gaussian": ["hours"], "moses-sweep-vae-gaussian": ["hours", "smoke"]}
+    stored |= {"moses-ddvae-gaussian": ["full", "hours"], "moses-sweep-ddvae-gaussian": ["hours"]}
+
+    def recorded(name):
+        if name not in stored:
+            raise FileNotFoundError
+        return [SimpleNamespace(name=name, budget=budget) for budget in stored[name]]
+
+    monkeypatch.setattr("ddvae.curves.recorded", recorded)
+    found = {method: [(r.name, r.budget) for r in runs] for method, runs in table_runs().items()}
+    assert found == {
+        "VAE (G)": [("moses-sweep-vae-gaussian", "hours")],
+        "DD-VAE (G)": [("moses-ddvae-gaussian", "full")],
+    }
+
+
+@pytest.mark.parametrize(
+    ("budget", "methods", "seeds"), [("smoke", 1, [2]), ("hours", 4, [2]), ("full", 4, [1, 2, 3])]
+)
+def test_what_is_trained_for_table_three(monkeypatch, budget, methods, seeds):
+    asked = []
+    monkeypatch.setattr("ddvae.curves.obtain", lambda *given: asked.append(given))
+    assert len(table_runs(budget, "there", seed=2)) == methods
+    assert all(("sweep" in name) == (budget != "full") for name, *_ in asked)
+    assert all(list(given[3]) == seeds and given[1:3] == (budget, "there") for given in asked)
+
+
+def test_recorded_runs_of_table_three_are_judged():
+    """Else a chapter that draws from records would compute for minutes, and write into them."""
+    for record in (record for records in table_runs().values() for record in records):
+        assert (record.folder / "curve.json").is_file(), f"run python -m ddvae curve {record.folder}"
 
 
 def test_only_runs_on_molecules_have_curves(tmp_path):
@@ -51,5 +96,5 @@ def test_only_runs_on_molecules_have_curves(tmp_path):
 
 
 def test_a_missing_value_spoils_nothing():
-    rows = [{"accuracy": 0.61, "FCD/Test": math.nan}, {"accuracy": 0.7, "FCD/Test": 1.0}]
+    rows = [{"accuracy": 0.71, "FCD/Test": math.nan}, {"accuracy": 0.7, "FCD/Test": 1.0}]
     assert table_three([rows], "FCD/Test")[0.7][0] == 1

@@ -47,6 +47,7 @@ FLOORS = [
         "experiments",
         "records",
         "curves",
+        "quality",
         "optimization",
         "outcomes",
         "explore",

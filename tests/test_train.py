@@ -425,7 +425,7 @@ def test_fine_tuning_is_a_phase_for_the_decoder_alone(tmp_path):
         likelihood.append((batch.weights * terms.reconstruction).mean().item())
     assert likelihood[1] > likelihood[0]
     stopped = small_model()
-    fit(stopped, DATA, tuned, tmp_path, progress=False, on_epoch=lambda _, epoch: epoch == 4 and interrupt())
+    fit(stopped, DATA, tuned, tmp_path, progress=False, on_epoch=lambda _, log: len(log) == 4 and interrupt())
     fit(stopped, DATA, tuned, tmp_path, progress=False, resume=True)
     assert same(after, stopped)
 
