@@ -33,7 +33,7 @@ from .presets import BUDGETS, READINGS, Preset
 from .run import Run
 from .schedules import Cosine, Linear, LogLinear, Piecewise, Step
 from .vae import VAE
-from .variations import variations
+from .variations import switched, variations
 
 __all__ = ["BUDGETS", "PRESETS", "READINGS", "Bricks", "Digits", "Preset", "find_preset"]
 
@@ -302,6 +302,7 @@ PRESETS: dict[str, Preset] = {
     **published_smiles(),
     **variations(),
 }
+PRESETS |= switched(PRESETS["bricks-ddvae-uniform"], PRESETS["bricks-ddvae-tricube"])
 """Training runs by name."""
 
 

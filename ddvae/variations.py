@@ -1,11 +1,13 @@
-"""Table 3 beyond the paper: one recipe, and single changes to it that may improve samples."""
+"""Presets that differ from another in one thing: for Table 3 beyond the paper, and for the audit."""
 
 from dataclasses import dataclass, replace
 
 from .molecules import Smiles, published_smiles
+from .presets import READINGS, Preset
+from .run import FineTuning
 from .schedules import HoldAccuracy, Linear, LogLinear, Piecewise, stretch
 
-__all__ = ["VARIATIONS", "variations"]
+__all__ = ["SWITCHES", "VARIATIONS", "switched", "variations"]
 
 EPOCHS = 28
 """Of `molecules.EPOCH` molecules: less than half of a sweep, so that all fit in two hours of two cores."""
@@ -60,4 +62,40 @@ def variations() -> dict[str, Smiles]:
             seeds=1,
         )
         for word, change in VARIATIONS.items()
+    }
+
+
+SWITCHES = {
+    "scores": "probabilities compared",
+    "reduction": "sums over positions",
+    "squash": "tanh of the whole argument",
+    "text": "all three as in the text",
+    "beta": "beta up to 1",
+    "tuned": "decoder fine-tuned",
+}
+"""What the paper's text has and the released code has not, by the last word of `bricks-switch-<word>`."""
+
+
+def switched(uniform: Preset, tricube: Preset) -> dict[str, Preset]:
+    """The released runs on six-bit strings, each with one thing as in the paper's text.
+
+    Args:
+        uniform: DD-VAE U/U, the one to switch but for beta, which it has as in the text.
+        tricube: DD-VAE U/T.
+    """
+    text = READINGS["paper"]
+    changed = {
+        name: replace(uniform, run=replace(uniform.run, **{name: text[name]}))
+        for name in ("scores", "reduction")
+    }
+    changed["squash"] = replace(uniform, squash=text["squash"])
+    changed["text"] = uniform.under("paper")
+    changed["beta"] = replace(tricube, run=replace(tricube.run, beta=replace(tricube.run.beta, end=1.0)))
+    rate = uniform.run.learning_rate(uniform.run.epochs)
+    changed["tuned"] = replace(uniform, run=replace(uniform.run, fine_tuning=FineTuning(20, rate)))
+    return {
+        f"bricks-switch-{word}": replace(
+            preset, title=f"{preset.title}, {SWITCHES[word]}", source="the audit", seeds=3
+        )
+        for word, preset in changed.items()
     }

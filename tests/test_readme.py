@@ -8,6 +8,7 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
+from ddvae.curves import LEVELS, METHODS, curve, table_runs, table_three
 from ddvae.measurements import measured
 from ddvae.optimization import on_record
 from ddvae.outcomes import best_molecules
@@ -43,6 +44,26 @@ def digits_row(title, run, key):
         f"| {PRINTED[f'mnist.{key}.knn'].value} % | {ours} % (honest reading {honest} %) "
         f"| `python -m ddvae train {run} --budget full` |"
     )
+
+
+def moses_rows():
+    rows = []
+    for title, records in table_runs().items():
+        curves = [curve(record) for record in records]
+        key = METHODS[title].replace("-", ".")
+        paper = " / ".join(f"{PRINTED[f'moses.{key}.{metric}.70'].value:.3f}" for metric in ("fcd", "snn"))
+        found = [table_three(curves, metric)[LEVELS[0]] for metric in ("FCD/Test", "SNN/Test")]
+        ours = " / ".join(
+            f"{mean:.3f}" + (f" ± {spread:.3f}" if spread == spread else "") for mean, spread in found
+        )
+        seeds = "1 seed" if len(records) == 1 else f"{len(records)} seeds"
+        seen = int(records[0].log[-1]["step"]) * records[0].settings["batch_size"] / (200 * 1_584_663)
+        rows.append(
+            f"| Table 3: FCD / SNN at 70 % accuracy, {title} | [5](notebooks/05_moses.ipynb) "
+            f"| {paper} | {ours} ({seeds}, {100 * seen:.1f} % of the paper's molecules) "
+            f"| `python -m ddvae train {records[0].name} --budget {records[0].budget}` |"
+        )
+    return "\n".join(rows)
 
 
 def zinc_row():
@@ -118,6 +139,7 @@ ROWS = [
     lambda: bricks_row("right", "VAE", "bricks-vae-gaussian", "gaussian"),
     lambda: digits_row("DD-VAE", "mnist-ddvae-uniform", "ddvae"),
     lambda: digits_row("VAE", "mnist-vae-gaussian", "vae"),
+    moses_rows,
     zinc_row,
     search_rows,
     speed_row,

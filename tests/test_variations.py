@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 import pytest
 
-from ddvae.experiments import PRESETS
-from ddvae.variations import EPOCHS, VARIATIONS
+from ddvae.experiments import PRESETS, READINGS
+from ddvae.variations import EPOCHS, SWITCHES, VARIATIONS
 
 
 @pytest.mark.parametrize("word", VARIATIONS)
@@ -24,3 +24,19 @@ def test_the_common_recipe_is_the_sweeps_but_shorter():
         assert common.temperature(part * EPOCHS) == pytest.approx(sweep.temperature(part * sweep.epochs))
     assert common.beta.target(EPOCHS) == sweep.beta.target(sweep.epochs) == pytest.approx(0.68)
     assert share < 0.5 and common.batch_size == sweep.batch_size
+
+
+@pytest.mark.parametrize("word", SWITCHES)
+def test_a_switch_changes_one_thing(word):
+    base = PRESETS["bricks-ddvae-tricube" if word == "beta" else "bricks-ddvae-uniform"]
+    switched = PRESETS[f"bricks-switch-{word}"]
+    changed = {"tuned": {"fine_tuning"}, "text": {"scores", "reduction", "squash"}}.get(word, {word})
+    was, now = (preset.describe("full", 1) for preset in (base, switched))
+    assert {key for key in now if now[key] != was[key]} == changed
+
+
+def test_switches_follow_the_text():
+    assert PRESETS["bricks-switch-beta"].run.beta(100) == PRESETS["bricks-ddvae-uniform"].run.beta(100) == 1
+    for name, value in READINGS["paper"].items():
+        preset = PRESETS[f"bricks-switch-{name}"]
+        assert preset.describe("full", 1)[name] == value
