@@ -145,8 +145,8 @@ def falling(rows: list[dict]) -> list[dict]:
 def table_three(curves: Sequence[list[dict]], key: str) -> dict[float, tuple[float, float]]:
     """Mean and standard deviation over seeds of a metric at the levels of accuracy.
 
-    A run counts from its most accurate checkpoint on: before that, it has not yet begun to trade accuracy
-    for fewer nats. (The released code leaves out the epochs before beta rises, to the same end.)
+    A run counts from its most accurate checkpoint on, for Section 4.3 looks at models while beta rises and
+    accuracy falls.
 
     Args:
         curves: Of one method, one a seed.

@@ -1,0 +1,356 @@
+"""Chapter 7: where the text of the paper and its released code part ways, measured on printed numbers."""
+
+import math
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from .curves import LEVELS, curve, falling, kept_beside, table_runs, table_three
+from .gp import SparseGP
+from .metrics import evaluate
+from .optimization import Coded, on_record, zinc_models
+from .outcomes import best_molecules
+from .records import Record, load_codec
+from .score import score
+
+__all__ = ["DIFFERENCES", "Difference", "Pair", "audit_row", "greedy_and_drawn", "unseen_regression"]
+
+Runs = Callable[[str], list[Record]]
+"""Records of a preset, recorded or trained for the occasion."""
+
+
+class Pair(NamedTuple):
+    """A number as the text has it and as the released code has it, one a seed."""
+
+    text: list[float]
+    code: list[float]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One place where text and code differ.
+
+    Args:
+        number: As in the list of differences.
+        what: Its name.
+        text, code: What either has.
+        moves: The number looked at.
+        better: "lower" or "higher", or "" where neither is.
+        paired: Whether both are read off the same runs, so that seeds cancel.
+        measure: Both numbers.
+    """
+
+    number: int
+    what: str
+    text: str
+    code: str
+    moves: str
+    better: str
+    paired: bool
+    measure: Callable[[Runs], Pair]
+
+
+def audit_row(difference: Difference, runs: Runs) -> dict:
+    """A row of the audit's table: both numbers, what the code adds with a 95 % interval, whom it favours.
+
+    The interval is Student's, of the differences of paired seeds, else Welch's; a single seed has none. A
+    difference whose interval holds 0 is in nobody's favour.
+
+    Args:
+        difference: One of `DIFFERENCES`.
+        runs: Where its records come from.
+    """
+    pair = difference.measure(runs)
+    effect, low, high = _effect(pair, difference.paired)
+    row = {"no.": difference.number, "difference": difference.what, "number": difference.moves}
+    row |= {"as in the text": _spread(pair.text), "as in the code": _spread(pair.code)}
+    interval = "–" if math.isnan(low) else f"{low:.3g} to {high:.3g}"
+    row |= {"code less text": f"{effect:+.3g}", "95 %": interval}
+    return row | {"in favour of": _favour(effect, low, high, difference.better)}
+
+
+def _effect(pair: Pair, paired: bool) -> tuple[float, float, float]:
+    from scipy.stats import ttest_ind, ttest_rel
+
+    if not (pair.text and pair.code):
+        return (math.nan,) * 3
+    effect = statistics.fmean(pair.code) - statistics.fmean(pair.text)
+    if min(len(pair.text), len(pair.code)) < 2:
+        return effect, math.nan, math.nan
+    if paired and len({b - a for a, b in zip(*pair)}) == 1:  # no spread, no test
+        return effect, effect, effect
+    test = ttest_rel(pair.code, pair.text) if paired else ttest_ind(pair.code, pair.text, equal_var=False)
+    low, high = test.confidence_interval()
+    return effect, float(low), float(high)
+
+
+def _favour(effect: float, low: float, high: float, better: str) -> str:
+    if math.isnan(low):
+        return "unknown" if effect else "nobody"
+    if low <= 0 <= high or not better:
+        return "nobody"
+    return "the code" if (effect < 0) == (better == "lower") else "the text"
+
+
+def _spread(values: list[float]) -> str:
+    if not values:
+        return "–"
+    more = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.4g}{more}"
+
+
+def _between(text: str, code: str, result: str) -> Callable[[Runs], Pair]:
+    """A result of two presets."""
+    return lambda runs: Pair(*([r.results[result] for r in runs(name)] for name in (text, code)))
+
+
+def _within(name: str, text: str, code: str) -> Callable[[Runs], Pair]:
+    """Two results of one preset."""
+    return lambda runs: Pair(*([r.results[key] for r in runs(name)] for key in (text, code)))
+
+
+def greedy_and_drawn(record: Record, n: int = 10_000) -> dict[str, dict[str, float]]:
+    """MOSES' metrics of a model's prior draws decoded greedily and token by token, kept beside its record."""
+
+    def judge() -> dict[str, dict[str, float]]:
+        codec = load_codec(record.folder)
+        torch.manual_seed(0)
+        codes = codec.model.prior().sample((n,))
+        ways = {"greedy": codec.decode, "drawn": codec.draw_strings}
+        return {way: evaluate(decode(codes), ks=(n,), test_scaffolds=False) for way, decode in ways.items()}
+
+    return kept_beside(record, f"ways-{n}.json", judge)
+
+
+def _decoding(runs: Runs) -> Pair:
+    found = [greedy_and_drawn(record) for record in runs("moses-sweep-vae-gaussian")]
+    return Pair(*([one[way]["FCD/Test"] for one in found] for way in ("drawn", "greedy")))
+
+
+def _empty_strings(runs: Runs) -> Pair:
+    results = [record.results for record in zinc_models().values()]
+    return Pair(*([one[key] for one in results] for key in ("valid", "valid_or_empty")))
+
+
+def _published_searches() -> list[dict]:
+    return [run for record in zinc_models().values() for run in on_record(record, "published").values()]
+
+
+def _held_out(runs: Runs) -> Pair:
+    held = [run["held_out"] for run in _published_searches()]
+    return Pair(*([one[when]["log_likelihood"] for one in held] for when in ("before", "after")))
+
+
+def _pooled(runs: Runs) -> Pair:
+    """The best of a model's searches together, beside that of each: how far a single one falls short."""
+    text, code = [], []
+    for record in zinc_models().values():
+        searches = list(on_record(record, "published").values())
+        text += [best_molecules([run])[0][0] for run in searches]
+        code += [best_molecules(searches)[0][0] for _ in searches]
+    return Pair(text, code)
+
+
+def _left_out(runs: Runs) -> Pair:
+    states = [[row["status"] for row in run["proposed"]] for run in _published_searches()]
+    scored = [float(one.count("scored")) for one in states]
+    return Pair([n + one.count("left out") for n, one in zip(scored, states)], scored)
+
+
+def _rings(runs: Runs) -> Pair:
+    found = [
+        [row["smiles"] for row in run["proposed"] if row["status"] == "scored"]
+        for run in _published_searches()
+    ]
+    return Pair(*([float(np.max(score(one, cycle=cycle))) for one in found] for cycle in ("sssr", "basis")))
+
+
+def unseen_regression(coded: Coded, seed: int, unseen: Iterable[int]) -> dict[str, float]:
+    """The process's log-likelihood and RMSE on molecules that the encoder was not trained on.
+
+    Args:
+        coded: A model's molecules.
+        seed: Of the choice of molecules to train on, and of the fit.
+        unseen: Rows of the others.
+    """
+
+    def judge() -> dict[str, float]:
+        held = torch.zeros(len(coded.values), dtype=torch.bool)
+        held[list(unseen)] = True
+        train = coded.split(seed)[0]
+        train = train[~held[train]]
+        return SparseGP.fit(coded.codes[train], coded.values[train], seed=seed).judge(
+            coded.codes[held], coded.values[held]
+        )
+
+    return coded.keep("unseen", seed, judge)
+
+
+def _features(runs: Runs) -> Pair:
+    pairs = [
+        (fresh["log_likelihood"], on_record(record, "regression")[seed]["log_likelihood"])
+        for record in zinc_models().values()
+        for seed, fresh in on_record(record, "unseen").items()
+    ]
+    return Pair([text for text, _ in pairs], [code for _, code in pairs])
+
+
+def _averaging(runs: Runs) -> Pair:
+    level, text, code = LEVELS[0], [], []
+    for records in table_runs().values():
+        for rows in map(curve, records):
+            judged = [row for row in falling(rows) if "FCD/Test" in row]
+            text.append(min(judged, key=lambda row: abs(row["accuracy"] - level))["FCD/Test"])
+            code.append(table_three([rows], "FCD/Test")[level][0])
+    return Pair(text, code)
+
+
+_UNIFORM, _FIGURE_5 = "bricks-ddvae-uniform", "Figure 5, U/U: KL of decoded samples (nats)"
+
+DIFFERENCES = (
+    Difference(
+        1,
+        "relaxation",
+        "differences of probabilities (Eq. 3, 13)",
+        "differences of log-probabilities",
+        _FIGURE_5,
+        "lower",
+        False,
+        _between("bricks-switch-scores", _UNIFORM, "kl"),
+    ),
+    Difference(
+        2,
+        "reduction",
+        "sums over positions (Eq. 13)",
+        "means over positions",
+        _FIGURE_5,
+        "lower",
+        False,
+        _between("bricks-switch-reduction", _UNIFORM, "kl"),
+    ),
+    Difference(
+        3,
+        "map into the cube",
+        "tanh(mu ± sigma) (Eq. 9-10)",
+        "tanh of half the argument",
+        _FIGURE_5,
+        "lower",
+        False,
+        _between("bricks-switch-squash", _UNIFORM, "kl"),
+    ),
+    Difference(
+        4,
+        "weight of the divergence",
+        "beta = 1 (Section 4.1)",
+        "0.1 for U/T",
+        "Figure 5, U/T: KL of decoded samples (nats)",
+        "lower",
+        False,
+        _between("bricks-switch-beta", "bricks-ddvae-tricube", "kl"),
+    ),
+    Difference(
+        5,
+        "neighbours of digits",
+        "2-D codes, setting chosen on training data",
+        "raw 4-D encoder outputs, best setting on the test set",
+        "Figure 6: kNN accuracy (%)",
+        "higher",
+        True,
+        _within("mnist-ddvae-uniform", "knn_honest", "knn_released"),
+    ),
+    Difference(
+        6,
+        "decoding of the VAE",
+        "drawn token by token",
+        "greedy",
+        "Table 3, VAE (G) at 70 %: FCD",
+        "lower",
+        True,
+        _decoding,
+    ),
+    Difference(
+        7,
+        "fine-tuning of the decoder",
+        "after training (Eq. 24)",
+        "never, a key is misspelt",
+        _FIGURE_5,
+        "lower",
+        False,
+        _between("bricks-switch-tuned", _UNIFORM, "kl"),
+    ),
+    Difference(
+        8,
+        "empty string",
+        "no molecule",
+        "a valid one",
+        "Table 4: validity (%)",
+        "higher",
+        True,
+        _empty_strings,
+    ),
+    Difference(
+        9,
+        "when the process is judged",
+        "before the search, ten-fold",
+        "after five rounds, ten random splits",
+        "Table 4: LL (nats)",
+        "higher",
+        True,
+        _held_out,
+    ),
+    Difference(
+        10,
+        "best molecule",
+        "of a search",
+        "of ten searches together",
+        "Table 4: top 1",
+        "higher",
+        True,
+        _pooled,
+    ),
+    Difference(
+        11,
+        "batch of a round",
+        "60 codes",
+        "the first 50 molecules of 60 codes",
+        "molecules scored a search",
+        "higher",
+        True,
+        _left_out,
+    ),
+    Difference(
+        12,
+        "largest ring",
+        "of the smallest rings (Eq. 26)",
+        "of a cycle basis",
+        "Table 4: top 1 of a search",
+        "higher",
+        True,
+        _rings,
+    ),
+    Difference(
+        13,
+        "codes of the process",
+        "molecules that the encoder has not seen are predicted",
+        "training, validation and test molecules together",
+        "Table 4: LL (nats)",
+        "higher",
+        True,
+        _features,
+    ),
+    Difference(
+        14,
+        "level of accuracy",
+        "the checkpoint nearest to it",
+        "triangular average of the checkpoints around it",
+        "Table 3 at 70 %: FCD",
+        "lower",
+        True,
+        _averaging,
+    ),
+)
+"""All of them, in the order of the list."""

@@ -1,0 +1,68 @@
+"""The audit: its arithmetic by hand, its evidence from what is recorded."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from ddvae.audit import DIFFERENCES, Difference, Pair, audit_row, unseen_regression
+from ddvae.experiments import PRESETS
+from ddvae.optimization import Coded
+from ddvae.records import obtain
+
+
+def difference(pair, better="lower", paired=False):
+    return Difference(1, "what", "text", "code", "number", better, paired, lambda runs: pair)
+
+
+def test_all_fourteen_in_order():
+    assert [one.number for one in DIFFERENCES] == list(range(1, 15))
+    assert all(one.better in ("lower", "higher", "") for one in DIFFERENCES)
+
+
+@pytest.mark.parametrize(
+    ("pair", "options", "effect", "interval", "favour"),
+    [
+        (Pair([3.0, 3.1, 2.9], [1.0, 1.1, 0.9]), {}, "-2", "-2.23 to -1.77", "the code"),
+        (Pair([3.0, 3.1, 2.9], [1.0, 1.1, 0.9]), {"better": "higher"}, "-2", "-2.23 to -1.77", "the text"),
+        (Pair([1.0, 5.0], [2.0, 4.0]), {}, "+0", "-13.8 to 13.8", "nobody"),
+        (Pair([1.0, 5.0], [2.0, 6.1]), {"paired": True}, "+1.05", "0.415 to 1.69", "the text"),
+        (Pair([1.0, 5.0], [1.0, 5.0]), {"paired": True}, "+0", "0 to 0", "nobody"),
+        (Pair([1.0], [2.0]), {}, "+1", "–", "unknown"),
+        (Pair([], [2.0]), {}, "+nan", "–", "unknown"),
+    ],
+)
+def test_a_row_by_hand(pair, options, effect, interval, favour):
+    row = audit_row(difference(pair, **options), runs=None)
+    assert (row["code less text"], row["95 %"], row["in favour of"]) == (effect, interval, favour)
+
+
+def test_switches_are_trained_presets():
+    """The evidence of the first four and of fine-tuning: runs by name."""
+    asked = []
+
+    def runs(name):
+        asked.append(name)
+        return [SimpleNamespace(results={"kl": 1.0})]
+
+    for number in (1, 2, 3, 4, 7):
+        assert len(DIFFERENCES[number - 1].measure(runs).code) == 1
+    assert len(asked) == 10 and set(asked) <= set(PRESETS)
+    assert sum("switch" in name for name in asked) == 5
+
+
+@pytest.mark.parametrize("number", [5, 9, 10, 11, 12])
+def test_evidence_on_record(number):
+    row = audit_row(DIFFERENCES[number - 1], lambda name: obtain(name, "recorded"))
+    assert "nan" not in row["code less text"] and row["95 %"] != "–"
+
+
+def test_unseen_molecules_are_not_trained_on():
+    """Their scores could be anything: the process is the same."""
+    codes = torch.randn(60, 2, dtype=torch.float64)
+    values = codes[:, 0].clone()
+    coded = Coded(None, [""] * 60, codes, values, None, None, whole=False)
+    first = unseen_regression(coded, 1, range(50, 60))
+    values[50:] += 100
+    second = unseen_regression(coded, 1, range(50, 60))
+    assert first["rmse"] < 1 and second["rmse"] == pytest.approx(100, abs=1)
