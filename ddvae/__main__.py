@@ -148,6 +148,9 @@ def _add_judgement(group) -> None:
 
     along = group.add_parser("curve", help="MOSES' metrics of the snapshots of molecular runs")
     along.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders that `train` wrote")
+    along.add_argument(
+        "--thin", action="store_true", help="then drop the strings of snapshots, most of a record"
+    )
     along.set_defaults(command=commands.curve)
 
 

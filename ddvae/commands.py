@@ -133,7 +133,7 @@ def moses_metrics(arguments: argparse.Namespace) -> int:
 
 
 def curve(arguments: argparse.Namespace) -> int:
-    from .curves import curve
+    from .curves import curve, thin
     from .records import read_record
 
     columns = ("epoch", "molecules", "accuracy", "kl", "n", "valid", "FCD/Test", "SNN/Test")
@@ -141,6 +141,8 @@ def curve(arguments: argparse.Namespace) -> int:
         print(folder, " ".join(f"{name:>9}" for name in columns), sep="\n")
         for row in curve(read_record(folder), progress=sys.stderr.isatty()):
             print(" ".join(f"{row[name]:9.5g}" if name in row else f"{'-':>9}" for name in columns))
+        if arguments.thin:
+            thin(read_record(folder))
     return 0
 
 

@@ -23,6 +23,7 @@ __all__ = [
     "kept_beside",
     "table_runs",
     "table_three",
+    "thin",
     "trend",
 ]
 
@@ -90,6 +91,22 @@ def curve(record: Record, progress: bool = False) -> list[dict]:
     return kept_beside(
         record, CURVE, lambda: [_judge(record, *kept, progress) for kept in _snapshots(record)]
     )
+
+
+def thin(record: Record) -> None:
+    """Drops the strings of snapshots, most of a record's weight, once curve.json says what they are worth.
+
+    Raises:
+        FileNotFoundError: it does not yet.
+    """
+    if not (record.folder / CURVE).is_file():
+        raise FileNotFoundError(f"{record.folder / CURVE} is missing; expected snapshots that are judged")
+    arrays = dict(record.arrays)
+    for epoch, kept in _snapshots(record):
+        kinds = [("accuracy", "f8"), ("kl", "f8"), ("samples", "S1", (0,))]
+        arrays[f"snapshot_{epoch:04d}"] = np.array((kept["accuracy"], kept["kl"], []), dtype=kinds)
+    with replace_file(record.folder / "arrays.npz") as path, open(path, "wb") as file:
+        np.savez_compressed(file, **arrays)
 
 
 def final_metrics(record: Record, progress: bool = False) -> dict[str, float]:

@@ -72,8 +72,10 @@ SWITCHES = {
     "text": "all three as in the text",
     "beta": "beta up to 1",
     "tuned": "decoder fine-tuned",
+    "linear": "temperature falling linearly",
 }
-"""What the paper's text has and the released code has not, by the last word of `bricks-switch-<word>`."""
+"""What the paper's text has or speaks of and the released code has not, by the last word of
+`bricks-switch-<word>`."""
 
 
 def switched(uniform: Preset, tricube: Preset) -> dict[str, Preset]:
@@ -93,6 +95,8 @@ def switched(uniform: Preset, tricube: Preset) -> dict[str, Preset]:
     changed["beta"] = replace(tricube, run=replace(tricube.run, beta=replace(tricube.run.beta, end=1.0)))
     rate = uniform.run.learning_rate(uniform.run.epochs)
     changed["tuned"] = replace(uniform, run=replace(uniform.run, fine_tuning=FineTuning(20, rate)))
+    linear = Linear(**vars(uniform.run.temperature))
+    changed["linear"] = replace(uniform, run=replace(uniform.run, temperature=linear))
     return {
         f"bricks-switch-{word}": replace(
             preset, title=f"{preset.title}, {SWITCHES[word]}", source="the audit", seeds=3

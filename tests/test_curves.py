@@ -1,12 +1,13 @@
 """The curves behind Table 3, from records with known snapshots."""
 
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from ddvae.curves import averages, curve, final_metrics, table_runs, table_three
+from ddvae.curves import averages, curve, final_metrics, table_runs, table_three, thin
 from ddvae.records import Record
 from ddvae.smiles import moses_strings
 
@@ -31,8 +32,15 @@ def test_a_curve_is_computed_once(tmp_path):
     assert second["n"] == 60 and second["valid"] == 1 and second["SNN/Test"] == 1
     final = final_metrics(record)
     assert final["valid"] == 10 / 11 and final["SNN/Test"] == 1
+    thin(record)
+    record = replace(record)  # read anew
+    assert record.arrays["snapshot_0003"]["samples"].size == 0 and len(record.arrays["samples"]) == 11
+    assert record.arrays["snapshot_0003"]["accuracy"] == 0.8
     (tmp_path / "arrays.npz").unlink()
     assert curve(record) == rows and final_metrics(record) == final
+    (tmp_path / "curve.json").unlink()
+    with pytest.raises(FileNotFoundError, match="expected snapshots that are judged"):
+        thin(record)
 
 
 def test_table_three_by_hand():

@@ -30,7 +30,11 @@ def test_the_common_recipe_is_the_sweeps_but_shorter():
 def test_a_switch_changes_one_thing(word):
     base = PRESETS["bricks-ddvae-tricube" if word == "beta" else "bricks-ddvae-uniform"]
     switched = PRESETS[f"bricks-switch-{word}"]
-    changed = {"tuned": {"fine_tuning"}, "text": {"scores", "reduction", "squash"}}.get(word, {word})
+    changed = {
+        "tuned": {"fine_tuning"},
+        "linear": {"temperature"},
+        "text": {"scores", "reduction", "squash"},
+    }.get(word, {word})
     was, now = (preset.describe("full", 1) for preset in (base, switched))
     assert {key for key in now if now[key] != was[key]} == changed
 
