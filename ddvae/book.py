@@ -71,7 +71,7 @@ class Chapter:
         show = [handle.display, handle.update]  # the first time, then always the last
 
         def redraw(rows: list[dict]) -> None:
-            (show.pop(0) if len(show) > 1 else show[0])(plots.mimebundle(draw(rows)), raw=True)
+            (show.pop(0) if len(show) > 1 else show[0])(plots.mimebundle(draw(rows), static=False), raw=True)
 
         return redraw
 
@@ -203,7 +203,7 @@ def _run_chapter(name: str, parameters: dict, out: Path, resume: bool) -> dict:
     import papermill
 
     started, done = time.monotonic(), out / name / "done.json"
-    state = {"parameters": parameters, "sources": _fingerprint(NOTEBOOKS / f"{name}.ipynb", parameters)}
+    state = {"parameters": parameters, "sources": _fingerprint(NOTEBOOKS / f"{name}.ipynb")}
     if resume and done.exists() and done.read_text() == json.dumps(state):
         return {"chapter": name, "status": "unchanged", "seconds": 0.0, "error": ""}
     done.unlink(missing_ok=True)
@@ -219,6 +219,9 @@ def _run_chapter(name: str, parameters: dict, out: Path, resume: bool) -> dict:
             language="python",
             progress_bar=False,
         )
+        state["sources"] = _fingerprint(
+            NOTEBOOKS / f"{name}.ipynb"
+        )  # it may have kept results beside records
         with replace_file(done) as path:
             path.write_text(json.dumps(state))
     except Exception as problem:  # one chapter's failure must not keep the others from running
@@ -229,14 +232,11 @@ def _run_chapter(name: str, parameters: dict, out: Path, resume: bool) -> dict:
     return {"chapter": name, "status": status, "seconds": time.monotonic() - started, "error": error}
 
 
-def _fingerprint(notebook: Path, parameters: dict) -> str:
-    """Changes when the notebook's cells, a module or, if they are drawn from, a recorded run change."""
+def _fingerprint(notebook: Path) -> str:
+    """Changes when the notebook's cells, a module or a record changes: all budgets show some of these."""
     cells = json.loads(notebook.read_text())["cells"]
     digest = hashlib.sha256(json.dumps([cell["source"] for cell in cells]).encode())
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    if parameters["budget"] == "recorded":
-        files += sorted(RUNS.rglob("*.json"))
-    for file in files:
+    for file in [*sorted(Path(__file__).parent.glob("*.py")), *sorted(RUNS.rglob("*.json"))]:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

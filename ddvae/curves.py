@@ -18,8 +18,8 @@ __all__ = [
     "METHODS",
     "averages",
     "curve",
-    "falling",
     "final_metrics",
+    "from_most_accurate",
     "kept_beside",
     "table_runs",
     "table_three",
@@ -103,8 +103,9 @@ def thin(record: Record) -> None:
         raise FileNotFoundError(f"{record.folder / CURVE} is missing; expected snapshots that are judged")
     arrays = dict(record.arrays)
     for epoch, kept in _snapshots(record):
-        kinds = [("accuracy", "f8"), ("kl", "f8"), ("samples", "S1", (0,))]
-        arrays[f"snapshot_{epoch:04d}"] = np.array((kept["accuracy"], kept["kl"], []), dtype=kinds)
+        kinds = [("accuracy", "f8"), ("kl", "f8"), ("samples", "S1", (0,)), ("thinned", "i8")]
+        drawn = max(len(kept["samples"]), kept["thinned"] if "thinned" in kept.dtype.names else 0)
+        arrays[f"snapshot_{epoch:04d}"] = np.array((kept["accuracy"], kept["kl"], [], drawn), dtype=kinds)
     with replace_file(record.folder / "arrays.npz") as path, open(path, "wb") as file:
         np.savez_compressed(file, **arrays)
 
@@ -124,6 +125,10 @@ def _snapshots(record: Record) -> list[tuple[int, np.ndarray]]:
 def _judge(record: Record, epoch: int, kept: np.ndarray, progress: bool) -> dict:
     seen = int(record.log[epoch - 1]["step"]) * record.settings["batch_size"]
     row = {"epoch": epoch, "molecules": seen, "n": len(kept["samples"])}
+    if "thinned" in kept.dtype.names and kept["thinned"]:
+        raise ValueError(
+            f"{record.folder} was thinned and has lost {CURVE}; expected it, or the run trained anew"
+        )
     row |= {key: float(kept[key]) for key in ("accuracy", "kl")}
     return row | (evaluate(_strings(kept["samples"]), progress=progress) if row["n"] else {})
 
@@ -153,7 +158,7 @@ def kept_beside(record: Record, name: str, compute: Callable):
     return json.loads(file.read_text())
 
 
-def falling(rows: list[dict]) -> list[dict]:
+def from_most_accurate(rows: list[dict]) -> list[dict]:
     """A run's snapshots from the most accurate one on."""
     accuracy = [row["accuracy"] for row in rows]
     return rows[accuracy.index(max(accuracy)) :]
@@ -163,14 +168,15 @@ def table_three(curves: Sequence[list[dict]], key: str) -> dict[float, tuple[flo
     """Mean and standard deviation over seeds of a metric at the levels of accuracy.
 
     A run counts from its most accurate checkpoint on, for Section 4.3 looks at models while beta rises and
-    accuracy falls.
+    accuracy falls. (The released code takes the epochs after 20, from when beta rises.)
 
     Args:
         curves: Of one method, one a seed.
         key: Of a metric, such as "FCD/Test".
 
     Returns:
-        By level; NaN where no run has a judged snapshot around it, or a single one no deviation.
+        By level; NaN where no run comes to it, that is, where the average accuracy of the snapshots around it
+        is off by more than 1.5 %, or a single one has no deviation.
 
     Source: Table 3; see `at_accuracy`.
     """
@@ -183,20 +189,23 @@ def table_three(curves: Sequence[list[dict]], key: str) -> dict[float, tuple[flo
 
 
 def averages(curves: Sequence[list[dict]], key: str) -> tuple[np.ndarray, np.ndarray]:
-    """Accuracies from 0.5 to 1, and there the mean over seeds of the averages that Table 3 takes of three.
+    """Accuracies, and there the mean over seeds of the averages that Table 3 takes at three of them.
 
     Args:
         curves, key: As in `table_three`.
     """
     levels = np.linspace(0.5, 1, 101)
     found = np.array([[_around(rows, key, level) for level in levels] for rows in curves])
-    known = np.isfinite(found).all(0)
-    return levels[known], found[:, known].mean(0)
+    known = np.isfinite(found).any(0)
+    return levels[known], np.nanmean(found[:, known], axis=0)
 
 
 def _around(rows: list[dict], key: str, level: float) -> float:
-    judged = [row for row in falling(rows) if np.isfinite(row.get(key, np.nan))]
-    return at_accuracy([row["accuracy"] for row in judged], [row[key] for row in judged], level)
+    judged = [row for row in from_most_accurate(rows) if np.isfinite(row.get(key, np.nan))]
+    accuracy = [row["accuracy"] for row in judged]
+    if not abs(at_accuracy(accuracy, accuracy, level) - level) <= 0.015:
+        return np.nan
+    return at_accuracy(accuracy, [row[key] for row in judged], level)
 
 
 def trend(molecules: Sequence[float], values: Sequence[float]) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 import copy
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 from .chem import canonical, score_parts, similarities
 from .codec import Codec
 from .data import six_bit_law
-from .latent import principal_plane
+from .latent import interpolate, principal_plane
 from .records import recorded
 from .relaxation import relaxed_argmax_log_prob
 from .score import combine
@@ -187,10 +188,13 @@ class Molecules:
         return valid.reshape(size, size), np.array(found).reshape(size, size)
 
     def near(self, point: tuple[float, float], radius: float, count: int = 12, seed: int = 0) -> list[dict]:
-        """What decodes at random directions and a distance from a point of the plane, each string once.
+        """What decodes at random directions and a distance from a point of the plane.
+
+        Each molecule once, however it is written, and not the point's own.
 
         Returns:
-            Rows with smiles, valid, score (penalised logP), similarity (Tanimoto, to the point's own string).
+            Rows with smiles, valid, score (penalised logP), similarity (Tanimoto, to the point's own; NaN
+            if either is no molecule).
         """
         generator = torch.Generator().manual_seed(seed)
         middle = self.code(point)
@@ -198,13 +202,24 @@ class Molecules:
         centre, *around = self.codec.decode(
             torch.cat([middle[None], middle + radius * away / away.norm(dim=1, keepdim=True)])
         )
-        others = [string for string in dict.fromkeys(around) if string != centre][:count]
-        names = canonical(others)
+        own, *names = canonical([centre, *around])
+        valid = {name or string: name is not None for name, string in zip(names, around)}
+        valid.pop(own or centre, None)
+        others = list(valid)[:count]
         scores, alike = combine(score_parts(others)), similarities(centre, others)
         return [
-            {"smiles": name or string, "valid": name is not None, "score": float(value), "similarity": like}
-            for string, name, value, like in zip(others, names, scores, alike)
+            {"smiles": one, "valid": valid[one], "score": float(value), "similarity": like}
+            for one, value, like in zip(others, scores, alike)
         ]
+
+    def way(self, first: str, last: str) -> list[str]:
+        """Molecules decoded on the straight line between the codes of two, canonical, repetitions merged.
+
+        Raises:
+            ValueError: see `checked`.
+        """
+        decoded = canonical(interpolate(self.codec, self.checked(first), self.checked(last)))
+        return [one for one, _ in groupby(name for name in decoded if name is not None)]
 
     def radius(self, point: tuple[float, float], directions: int = 32, seed: int = 0) -> float:
         """Median over random directions of the distance at which another string decodes, up to 8."""

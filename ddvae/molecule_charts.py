@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .curves import averages, falling
+from .curves import averages, from_most_accurate
 from .plots import COLOURS, figure
 
 __all__ = [
@@ -35,7 +35,7 @@ def quality_lines(runs: dict[str, list[list[dict]]], x: str, x_title: str, keys=
             place = {"row": 1, "col": column}
             for rows in curves:
                 judged = [row for row in rows if key in row]
-                late = [row["epoch"] >= falling(rows)[0]["epoch"] for row in judged]
+                late = [row["epoch"] >= from_most_accurate(rows)[0]["epoch"] for row in judged]
                 faint = [1 if x != "accuracy" or one else 0.25 for one in late]
                 fig.add_scatter(
                     x=[row[x] for row in judged],
@@ -57,22 +57,18 @@ def quality_lines(runs: dict[str, list[list[dict]]], x: str, x_title: str, keys=
     return fig
 
 
-def training_lines(logs: dict[str, list[dict]], batch_size: int):
-    """Accuracy and nats of training batches against molecules seen, a colour a run.
-
-    Args:
-        logs: Rows of `Record.log` by run.
-        batch_size: Molecules a step.
-    """
+def training_lines(rows: list[dict]):
+    """Accuracy and nats of training batches against epochs, of the rows of a run's log."""
     titles = ["sequence-wise accuracy (%)", "KL (nats a molecule)"]
     fig = figure(1, 2, titles=titles, width=960, height=360, horizontal_spacing=0.1)
-    for i, (name, rows) in enumerate(logs.items()):
-        x = [row["step"] * batch_size / 1e6 for row in rows]
-        for column, y in enumerate(([100 * r["exact"] for r in rows], [r["kl"] for r in rows]), start=1):
-            look = {"name": name, "line_color": COLOURS[i], "showlegend": column == 1 and len(logs) > 1}
-            fig.add_scatter(x=x, y=y, mode="lines+markers", marker_size=5, row=1, col=column, **look)
-    fig.update_xaxes(title="million molecules seen", rangemode="tozero")
+    x = [row["epoch"] for row in rows]
+    for column, y in enumerate(([100 * row["exact"] for row in rows], [row["kl"] for row in rows]), start=1):
+        fig.add_scatter(
+            x=x, y=y, mode="lines+markers", marker_size=5, line_color=COLOURS[0], row=1, col=column
+        )
+    fig.update_xaxes(title="epoch", rangemode="tozero")
     fig.update_yaxes(range=[0, 100], row=1, col=1)
+    fig.update_layout(showlegend=False)
     return fig
 
 
@@ -178,6 +174,8 @@ def search_lines(searches: dict[str, list], title: str = "best score so far"):
     fig = figure(height=460)
     for i, (name, runs) in enumerate(searches.items()):
         length = max(len(run) for run in runs)
+        if length == 0:
+            continue
         held = np.array([np.pad(run, (0, length - len(run)), mode="edge") for run in runs if len(run)])
         x, colour = np.arange(1, length + 1), COLOURS[i % len(COLOURS)]
         if len(held) > 1:

@@ -25,14 +25,17 @@ __all__ = [
     "SEARCHES",
     "SPREADS",
     "Coded",
+    "axes",
     "best_so_far",
     "compute",
     "decodes",
     "encoded",
+    "go_on",
     "hunt",
     "on_record",
     "plane",
     "regression",
+    "unseen",
     "zinc_models",
 ]
 
@@ -68,18 +71,22 @@ class Coded:
         smiles: N strings: training, validation and test molecules together, as published.
         codes: (N, D), locations of their proposals.
         values: (N,) penalised logP.
+        encode: Strings to codes.
         decode: Codes to strings, greedily.
         draw: Codes to strings, token by token at random.
         whole: Whether these are all of ZINC's molecules, so that results are worth keeping.
+        seen: How many of them, the first ones, the model was trained on.
     """
 
     record: Record
     smiles: list[str]
     codes: Tensor
     values: Tensor
+    encode: Callable[[list[str]], Tensor]
     decode: Callable[[Tensor], list[str]]
     draw: Callable[[Tensor], list[str]]
     whole: bool
+    seen: int
 
     def split(self, seed: int) -> tuple[Tensor, Tensor]:
         """Rows of nine tenths to train on and of one tenth to test, at random."""
@@ -118,13 +125,13 @@ def encoded(record: Record, n: int | None = None) -> Coded:
     parts = [zinc(split) for split in ("train", "valid", "test")]
     smiles = [string for part in parts for string in (part if n is None else part.first(n)).strings()]
     values = torch.from_numpy(score(smiles))
-    return Coded(
-        record, smiles, codec.encode(smiles).double(), values, codec.decode, codec.draw_strings, n is None
-    )
+    codes, seen = codec.encode(smiles).double(), len(parts[0]) if n is None else min(n, len(parts[0]))
+    ways = (codec.encode, codec.decode, codec.draw_strings)
+    return Coded(record, smiles, codes, values, *ways, n is None, seen)
 
 
 def on_record(record: Record, kind: str) -> dict[int, dict]:
-    """Results kept beside a record, by seed: "regression", "decodes", "plane" or one of `SEARCHES`."""
+    """Results kept beside a record, by seed: of a kind of `compute`, one of `SEARCHES` included."""
     stem = _file(kind, "*").removesuffix("*.json")
     files = {int(path.stem.removeprefix(stem)): path for path in record.folder.glob(f"{stem}*.json")}
     found = {seed: json.loads(files[seed].read_text()) for seed in sorted(files)}
@@ -152,6 +159,25 @@ def regression(coded: Coded, seed: int) -> dict[str, float]:
         return process.judge(coded.codes[test], unseen) | _constant(known, unseen)
 
     return coded.keep("regression", seed, judge)
+
+
+def unseen(coded: Coded, seed: int) -> dict[str, float]:
+    """Log-likelihood and RMSE of the process on molecules that the encoder was not trained on.
+
+    ZINC's validation and test molecules; the process knows nine tenths of the others.
+
+    Args:
+        coded: A model's molecules.
+        seed: Of the choice of the nine tenths, and of the fit.
+    """
+
+    def judge() -> dict[str, float]:
+        train, _ = coded.split(seed)
+        train = train[train < coded.seen]
+        process = SparseGP.fit(coded.codes[train], coded.values[train], seed=seed)
+        return process.judge(coded.codes[coded.seen :], coded.values[coded.seen :])
+
+    return coded.keep("unseen", seed, judge)
 
 
 def decodes(coded: Coded, seed: int, n: int = 10_000) -> dict[str, dict[str, float]]:
@@ -244,6 +270,49 @@ def plane(coded: Coded, seed: int, n: int = 3_000) -> dict[str, list]:
     return coded.keep("plane", seed, judge)
 
 
+def axes(coded: Coded, seed: int) -> dict[str, list]:
+    """The mean of a search's known codes and their two principal axes, on which `hunt` places its own."""
+
+    def judge() -> dict[str, list]:
+        middle, directions = _principal_axes(coded.codes[coded.split(seed)[0]])
+        return {"middle": middle.tolist(), "axes": directions.T.tolist()}
+
+    return coded.keep("axes", seed, judge)
+
+
+def go_on(
+    coded: Coded, name: str, seed: int, before: list[dict], acquisition: str | None = None, batch: int = 20
+) -> list[dict]:
+    """One more round after those of a recorded search, from what it found and a part of ZINC.
+
+    Args:
+        coded: Molecules to start from, beside those found.
+        name, seed: Of the search.
+        before: Its rows so far (see `hunt`).
+        acquisition: Another one than the search's.
+        batch: Molecules wanted.
+
+    Returns:
+        Rows of the new round, on the recorded axes where these are kept.
+    """
+    number = 1 + max((row["round"] for row in before), default=0)
+    search = replace(SEARCHES[name], rounds=1, batch=batch, seed=seed + 1_000 * number)
+    if acquisition is not None:
+        search = replace(search, acquisition=acquisition)
+    scored = {row["smiles"]: row["score"] for row in before if row["status"] == "scored"}
+    codes, values = coded.codes, coded.values
+    if scored:
+        codes = torch.cat([codes, coded.encode(list(scored)).double()])
+        values = torch.cat([values, torch.tensor(list(scored.values()), dtype=torch.float64)])
+    known = [*coded.smiles, *scored]
+    done = optimize(partial(score, n_jobs=1), coded.decode, codes, values, known=known, search=search)
+    kept = on_record(coded.record, "axes").get(seed)
+    frame = _principal_axes(coded.codes)
+    if kept is not None:
+        frame = (torch.tensor(kept["middle"]).double(), torch.tensor(kept["axes"]).double().T)
+    return [row | {"round": number} for row in _rows(done, *frame)]
+
+
 def _whole(kept: dict) -> dict:
     """A search as it is kept, with its table column by column, as `hunt` returns it."""
     table = kept["proposed"]
@@ -270,9 +339,7 @@ def _hunt(coded: Coded, name: str, seed: int, start: Hyperparameters | None, cha
     own = torch.tensor([one.code for one in scored], dtype=torch.float64).view(-1, codes.shape[1])
     gained = torch.tensor([one.score for one in scored], dtype=torch.float64)
     after = SparseGP(start, torch.cat([codes, own]), torch.cat([values, gained]))
-    middle, axes = _principal_axes(codes)
-    places = (torch.tensor([one.code for one in done], dtype=torch.float64) - middle) @ axes
-    rows = [_row(one, *place) for one, place in zip(done, places.tolist())]
+    rows = _rows(done, *_principal_axes(codes))
     return {
         "held_out": {"before": SparseGP(start, codes, values).judge(*unseen), "after": after.judge(*unseen)},
         "proposed": {key: [row[key] for row in rows] for key in rows[0]},
@@ -284,6 +351,11 @@ def _principal_axes(codes: Tensor) -> tuple[Tensor, Tensor]:
     middle = codes.mean(0)
     _, vectors = torch.linalg.eigh((codes - middle).T @ (codes - middle))
     return middle, vectors[:, [-1, -2]]
+
+
+def _rows(done: list[Evaluation], middle: Tensor, directions: Tensor) -> list[dict]:
+    places = (torch.tensor([one.code for one in done], dtype=torch.float64) - middle) @ directions
+    return [_row(one, *place) for one, place in zip(done, places.tolist())]
 
 
 def _row(one: Evaluation, x: float, y: float) -> dict:
@@ -301,7 +373,7 @@ def _row(one: Evaluation, x: float, y: float) -> dict:
 
 def compute(coded: Coded, kind: str, seed: int, **changes) -> dict:
     """The result of a kind as `on_record` names it; changes as the kind's own function takes them."""
-    kinds = {"regression": regression, "decodes": decodes, "plane": plane}
+    kinds = {"regression": regression, "unseen": unseen, "decodes": decodes, "plane": plane, "axes": axes}
     return kinds[kind](coded, seed, **changes) if kind in kinds else hunt(coded, kind, seed, **changes)
 
 

@@ -14,6 +14,11 @@ function renderPad({ model, el }) {
   const picture = document.createElement("img");
   picture.draggable = false;
   pad.append(picture);
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  line.setAttribute("class", "ddvae-line");
+  line.setAttribute("viewBox", "0 0 1 1");
+  line.setAttribute("preserveAspectRatio", "none");
+  if (model.get("line")) pad.append(line);
   el.append(pad);
   let markers = [];
   let latest = null;
@@ -33,6 +38,9 @@ function renderPad({ model, el }) {
       const name = model.get("names")[i];
       markers[i].setAttribute("aria-label", `${name}: ${u.toFixed(2)} across, ${v.toFixed(2)} up; arrow keys move it`);
     });
+    if (points.length < 2) return;
+    const [[a, b], [c, d]] = points;
+    line.innerHTML = `<path d="M ${a} ${1 - b} L ${c} ${1 - d}" vector-effect="non-scaling-stroke" />`;
   };
   const ask = () => {
     if (latest === null || model.get("asked") !== model.get("answered")) return;
@@ -79,6 +87,7 @@ function renderPad({ model, el }) {
 
   let held = null;
   pad.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
     const [u, v] = at(event);
     held = nearest(u, v);
     pad.setPointerCapture(event.pointerId);

@@ -18,6 +18,7 @@ class Pad(anywidget.AnyWidget):
     Args:
         picture: PNG bytes.
         points: Places (u, v) in the unit square, v upwards.
+        line: Whether the first two points are joined.
         names: Of the points, for screen readers.
         description: Of the picture, for screen readers.
     """
@@ -27,6 +28,7 @@ class Pad(anywidget.AnyWidget):
     kind = traitlets.Unicode("pad").tag(sync=True)
     picture = traitlets.Bytes(b"").tag(sync=True)
     points = traitlets.List().tag(sync=True)
+    line = traitlets.Bool(False).tag(sync=True)
     names = traitlets.List().tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
     asked = traitlets.Int(0).tag(sync=True)

@@ -125,10 +125,10 @@ def _browser_found() -> bool:
     return True
 
 
-def mimebundle(fig: go.Figure) -> dict:
-    """What a notebook displays: interactive in JupyterLab, a PNG on GitHub and nbviewer."""
+def mimebundle(fig: go.Figure, static: bool = True) -> dict:
+    """What a notebook displays: interactive in JupyterLab, and if static a PNG for GitHub and nbviewer."""
     bundle = {"application/vnd.plotly.v1+json": _single_precision(fig).to_plotly_json()}
-    png = static_image(fig)
+    png = static_image(fig) if static else None
     if png is not None:
         bundle["image/png"] = base64.b64encode(png).decode()
     return bundle

@@ -35,7 +35,7 @@ def code_raster(places: np.ndarray, labels: np.ndarray) -> bytes:
     x, y = (places * SIDE).T
     for digit, colour in enumerate(DIGIT_COLOURS):
         for a, b in zip(x[labels == digit], SIDE - y[labels == digit]):
-            pen.point((a, b), fill=colour)
+            pen.rectangle((a, b, a + 1, b + 1), fill=colour)
     for digit in np.unique(labels):
         a, b = np.median(x[labels == digit]), SIDE - np.median(y[labels == digit])
         pen.ellipse((a - 9, b - 9, a + 9, b + 9), fill="white", outline="black")

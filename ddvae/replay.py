@@ -5,12 +5,15 @@ import html
 import ipywidgets as ui
 import plotly.graph_objects as go
 
+from .bo import ACQUISITIONS
 from .molecule_charts import search_lines, search_map
-from .optimization import SEARCHES, best_so_far, encoded, hunt, on_record, zinc_models
+from .optimization import SEARCHES, best_so_far, encoded, go_on, on_record, zinc_models
 from .pad import CopyButton
 
 __all__ = ["SearchReplay"]
 
+AS_RECORDED = "as recorded"
+"""The live round's acquisition: the recorded search's own."""
 _LABELS = {"description_width": "90px"}
 
 
@@ -37,10 +40,13 @@ class SearchReplay(ui.VBox):
         self.search = ui.Dropdown(options=kinds, value=search, description="search", style=_LABELS)
         self.seed = ui.Dropdown(options=seeds, value=seed or seeds[0], description="seed", style=_LABELS)
         self.rows = on_record(self.record, search)[self.seed.value]["proposed"]
-        last = self.rows[-1]["round"]
+        self.recorded_rounds = last = self.rows[-1]["round"]
         if until is not None and not 1 <= until <= last:
             raise ValueError(f"until is {until!r}; expected a round from 1 to {last}")
         self.round = ui.IntSlider(until or last, min=1, max=last, description="round", style=_LABELS)
+        self.acquisition = ui.Dropdown(
+            options=[AS_RECORDED, *ACQUISITIONS], description="live round", style=_LABELS
+        )
         self.more = ui.Button(description="One more round, live", layout=ui.Layout(width="200px"))
         self.best, self.told, self.copy = ui.HTML(), ui.HTML(), CopyButton()
         self.map, self.line = go.FigureWidget(), go.FigureWidget()
@@ -48,9 +54,10 @@ class SearchReplay(ui.VBox):
         self.seed.observe(lambda _: self._load(), "value")
         self.round.observe(lambda _: self._show(), "value")
         self.more.on_click(lambda _: self._go_on())
-        controls = [self.search, self.seed, self.round, self.more, self.copy]
-        rows = ui.HBox(controls, layout=ui.Layout(flex_flow="row wrap"))
-        super().__init__([rows, self.best, ui.HBox([self.map, self.line]), self.told])
+        controls = [self.search, self.seed, self.round, self.acquisition, self.more, self.copy]
+        wrapped = ui.Layout(flex_flow="row wrap")
+        pictures = ui.HBox([self.map, self.line], layout=wrapped)
+        super().__init__([ui.HBox(controls, layout=wrapped), self.best, pictures, self.told])
         self._show()
 
     def _change_search(self) -> None:
@@ -59,12 +66,16 @@ class SearchReplay(ui.VBox):
 
     def _load(self) -> None:
         self.rows = on_record(self.record, self.search.value)[self.seed.value]["proposed"]
-        self.round.max = self.rows[-1]["round"]
-        self.round.value = self.round.max
+        self.recorded_rounds = self.rows[-1]["round"]
+        self.round.max = self.round.value = self.recorded_rounds
+        self.told.value = ""
         self._show()
 
+    def _shown(self) -> list[dict]:
+        return [row for row in self.rows if row["round"] <= self.round.value]
+
     def _show(self) -> None:
-        shown = [row for row in self.rows if row["round"] <= self.round.value]
+        shown = self._shown()
         legend = {"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top"}
         for widget, fig, width in (
             (self.map, search_map(shown), 580),
@@ -78,33 +89,40 @@ class SearchReplay(ui.VBox):
                 widget.add_traces(fig.data)
                 widget.update_layout(fig.layout, overwrite=True)
         scored = [row for row in shown if row["status"] == "scored"]
+        self.best.value = f"<p>no molecule scored of {len(shown)} proposed codes</p>"
         if scored:
             best = max(scored, key=lambda row: row["score"])
             self.best.value = (
                 f"<p>{len(scored)} molecules scored of {len(shown)} proposed codes; best so far "
                 f"<b>{best['score']:.3f}</b> <code>{html.escape(best['smiles'])}</code></p>"
             )
-        self.copy.text = (
-            f"SearchReplay({self.search.value!r}, seed={self.seed.value}, until={self.round.value})"
-        )
+        until = min(self.round.value, self.recorded_rounds)  # a live round is not on record
+        self.copy.text = f"SearchReplay({self.search.value!r}, seed={self.seed.value}, until={until})"
 
     def _go_on(self) -> None:
-        """A round of twenty from a few thousand known molecules and all that the shown rounds found."""
+        """One more round after those shown, from what they found and a few thousand known molecules."""
         self.more.disabled = True
-        self.told.value = "<p>encoding known molecules ...</p>"
         try:
+            self.told.value = "<p>encoding known molecules ...</p>"
             coded = encoded(self.record, n=1_000)
+            shown = self._shown()
             self.told.value = f"<p>fitting a process to {len(coded.smiles)} molecules and searching ...</p>"
-            found = hunt(coded, self.search.value, self.seed.value, rounds=1, batch=20)["proposed"]
+            chosen = None if self.acquisition.value == AS_RECORDED else self.acquisition.value
+            found = go_on(coded, self.search.value, self.seed.value, shown, chosen)
+        except (OSError, ValueError) as error:  # no data and no network, or nothing to fit a process to
+            self.told.value = f'<p role="alert"><b>{html.escape(str(error))}</b></p>'
+            return
         finally:
             self.more.disabled = False
-        last = self.round.max + 1
-        self.rows = [*self.rows, *({**row, "round": last} for row in found)]
+        self.rows = [*shown, *found]
+        last = self.rows[-1]["round"]
         self.round.max = last
         self.round.value = last
+        self._show()
         scored = [row["score"] for row in found if row["status"] == "scored"]
         self.told.value = (
-            f"<p>round {last}: {len(scored)} molecules, best {max(scored, default=float('nan')):.3f}</p>"
+            f"<p>round {last}, live: {len(scored)} of {len(found)} codes scored, "
+            f"best {max(scored, default=float('nan')):.3f}; choosing a search shows recorded rounds again</p>"
         )
 
 

@@ -41,7 +41,7 @@ class Run:
         fine_tuning: A last phase for the decoder alone; None for none.
         precision: Of the GRUs' products, "float32" or "bfloat16"; the latter where the device has a unit
             for it, else float32 with a warning.
-        moments: Weight of `moment_gap`, which pulls the aggregate proposal's means and variances to the
+        moments: Weight of `moment_gap`, which pulls the means and variances of a batch's codes to the
             prior's; None for 0.
         averaging: Decay a step of the moving average of the weights that is evaluated and kept; None keeps
             the last weights.

@@ -118,7 +118,7 @@ def elbo(model: VAE, batch: Batch, beta: float = 1.0, reduction: str = "sum", mo
         beta: Weight of the divergence; nats per nat of reconstruction under reduction "sum".
         reduction: "sum" over positions as in the text; "mean" as in the released code, which
             makes beta weigh against the mean token. The reported parts are sums either way.
-        moments: Weight of `moment_gap` of the batch's codes, weighed as beta is.
+        moments: Weight of `moment_gap` of the batch's codes, which all count alike.
 
     Source: Eq. 2; beta from Higgins et al. (2017).
     """
@@ -197,9 +197,11 @@ def argmax_elbo(model: VAE, batch: Batch, beta: float = 1.0) -> Terms:
 def moment_gap(z: Tensor, prior: Distribution) -> Tensor:
     r"""How far the means and variances of codes are from the prior's, in nats.
 
-    .. math:: \frac{1}{2} \sum_d \frac{(m_d - \mu_d)^2 + v_d}{\sigma_d^2} - 1 - \log \frac{v_d}{\sigma_d^2}
+    .. math:: \frac{1}{2} \sum_d
+        \left( \frac{(m_d - \mu_d)^2 + v_d}{\sigma_d^2} - 1 - \log \frac{v_d}{\sigma_d^2} \right)
 
-    The divergence of two Gaussians with these moments: 0 if the aggregate proposal has the prior's.
+    The divergence of two Gaussians with these moments. A batch of molecules holds strings of like length: its
+    codes tell of that length's part of the aggregate proposal, not of the whole.
 
     Args:
         z: Codes (N, D) of different sequences, N from 2.

@@ -10,26 +10,29 @@ from .schedules import HoldAccuracy, Linear, LogLinear, Piecewise, stretch
 __all__ = ["SWITCHES", "VARIATIONS", "switched", "variations"]
 
 EPOCHS = 28
-"""Of `molecules.EPOCH` molecules: less than half of a sweep, so that all fit in two hours of two cores."""
+"""Of `molecules.EPOCH` molecules: less than half of a sweep, so that six fit into an hour or two."""
 
 
 @dataclass(frozen=True)
 class _Change:
-    """What differs from the common recipe: `title` says it, `settings` are fields of `Run`."""
+    """One idea to change in the common recipe: `title` says it, `settings` are fields of `Run`."""
 
     title: str
     settings: dict
 
 
 def _falling(begin: float) -> HoldAccuracy:
-    """Accuracy is held at 90 % for that share of the run, then falls to 68 %."""
+    """A weight that aims at 90 % accuracy for that share of the run, and then lower, down to 68 %.
+
+    No run so short gets near 90 %, so the weight stays at its least until then, as in the sweeps.
+    """
     return HoldAccuracy(Piecewise(((0, 0.9), (begin * EPOCHS, 0.9), (EPOCHS, 0.68))), start=0.0015)
 
 
 VARIATIONS = {
     "common": _Change("common recipe", {}),
-    "later": _Change(
-        "larger beta, longer at low temperature",
+    "fall": _Change(
+        "longer fall of accuracy, at low temperature",
         {"temperature": LogLinear(0.2, 0.1, begin=0, finish=0.2 * EPOCHS), "beta": _falling(0.4)},
     ),
     "flat": _Change(
@@ -37,7 +40,7 @@ VARIATIONS = {
         {"learning_rate": Linear(0.0, 3e-3, begin=0, finish=0.03 * EPOCHS)},
     ),
     "batch": _Change("batches of 256", {"batch_size": 256}),
-    "moments": _Change("moments of the aggregate matched", {"moments": 0.02}),
+    "moments": _Change("moments of each batch matched", {"moments": 0.02}),
     "averaged": _Change("weights averaged", {"averaging": 0.999}),
 }
 """By the last word of a preset's name, `moses-variation-<word>`."""

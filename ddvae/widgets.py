@@ -11,7 +11,6 @@ import ipywidgets as ui
 from . import rasters
 from .chem import canonical, draw_grid, score_parts
 from .explore import Bricks, Digits, Molecules
-from .latent import interpolate
 from .pad import CopyButton, Pad
 from .records import load_codec, recorded
 from .score import combine
@@ -106,10 +105,8 @@ class BrickExplorer(ui.VBox):
         return [(z / self.bricks.side + 1) / 2 for z in point]
 
     def _change_model(self) -> None:
-        with self.hold_trait_notifications():
-            epochs = self.bricks.epochs
-            self.epoch.options = epochs
-            self.epoch.value = epochs[-1]
+        self.epoch.options = self.bricks.epochs
+        self.epoch.value = self.bricks.epochs[-1]
         self._show()
 
     def _show(self) -> None:
@@ -124,14 +121,22 @@ class BrickExplorer(ui.VBox):
         self._tell()
 
     def _tell(self) -> None:
-        found = self.bricks.at(self.point, self.epoch.value)
+        last = self.bricks.epochs[-1]
+        epoch = last if self._blurs else self.epoch.value  # weights, and so L_tau, are of the trained model
+        found = self.bricks.at(self.point, epoch)
         covered = ", ".join(found["covered by"]) or "none"
-        shade = "how sure L_τ is" if self._blurs else "the string's probability"
+        shade = "how sure L_τ is after training" if self._blurs else "the string's probability"
+        when = "" if epoch == last else " (after training)"
+        lacks = (
+            ""
+            if self.bricks.has_weights
+            else "<p>L_τ is not shown: this model is on record without weights</p>"
+        )
         self.told.value = (
             f"<p>both axes: the code, from −{self.bricks.side:g} to {self.bricks.side:g}; shade: {shade}</p>"
             f"<p>code ({self.point[0]:.2f}, {self.point[1]:.2f}) decodes to <b>{found['string']}</b></p>"
-            f"<p>its probability: {found['probability']:.2%} true, {found['decoded']:.2%} decoded</p>"
-            f"<p>proposals that cover the point: {covered}</p>"
+            f"<p>its probability: {found['probability']:.2%} true, {found['decoded']:.2%} decoded{when}</p>"
+            f"<p>proposals that cover the point{when}: {covered}</p>{lacks}"
         )
         temperature = round(self.temperature.value, 2) if self._blurs else None
         self.copy.text = (
@@ -146,20 +151,30 @@ class DigitPlane(ui.VBox):
     Both planes are drawn in quantiles of their prior, and a move of a point on one moves it on the other.
 
     Args:
-        begin, end: Of a line, in quantiles; the first one's digit is shown large.
+        begin, end: Of a line, in quantiles.
+        large: The end whose digit is shown large, "begin" or "end": the one moved last.
+
+    Raises:
+        ValueError: large has another value.
     """
 
     MODELS = {"DD-VAE": "mnist-ddvae-uniform", "VAE": "mnist-vae-gaussian"}
 
-    def __init__(self, begin=(0.3, 0.5), end=(0.7, 0.6)):
-        points = [list(begin), list(end)]
+    ENDS = ("begin", "end")
+
+    def __init__(self, begin=(0.3, 0.5), end=(0.7, 0.6), large="begin"):
+        if large not in self.ENDS:
+            raise ValueError(f"large is {large!r}; expected one of {', '.join(self.ENDS)}")
+        self.large, self.points = large, [list(begin), list(end)]
+        points = self.points
         self.digits = [_digits(name) for name in self.MODELS.values()]
         self.pads, self.pictures, self.strips, columns = [], [], [], []
         for title, digits in zip(self.MODELS, self.digits):
             pad = Pad(
                 picture=rasters.code_raster(digits.quantiles, digits.labels),
                 points=points,
-                names=["begin", "end"],
+                line=True,
+                names=list(self.ENDS),
                 description=f"codes of test digits, {title}",
             )
             pad.on_move(functools.partial(self._move, pad))
@@ -169,11 +184,17 @@ class DigitPlane(ui.VBox):
             self.strips.append(strip)
             columns.append(ui.VBox([ui.HTML(f"<b>{title}</b>"), pad, ui.HBox([picture, strip])]))
         self.copy = CopyButton()
-        told = "axes: quantiles of the prior; below: the round point's digit, and the way to the square one's"
+        told = (
+            "axes: quantiles of the prior; below: the digit of the point moved last, and the way from the "
+            "round point's to the square one's"
+        )
         super().__init__([ui.HBox(columns), ui.HTML(told), self.copy])
         self._show()
 
     def _move(self, moved: Pad) -> None:
+        changed = [name for name, a, b in zip(self.ENDS, moved.points, self.points) if list(a) != list(b)]
+        self.large = changed[0] if changed else self.large
+        self.points = moved.points
         for pad in self.pads:
             if pad is not moved:
                 pad.points = moved.points
@@ -183,10 +204,10 @@ class DigitPlane(ui.VBox):
         begin, end = self.pads[0].points
         for digits, picture, strip in zip(self.digits, self.pictures, self.strips):
             images = digits.strip(begin, end)
-            picture.value = rasters.digit_raster(images[:1])
+            picture.value = rasters.digit_raster(images[:1] if self.large == "begin" else images[-1:])
             strip.value = rasters.digit_raster(images, scale=2)
         rounded = [tuple(round(u, 4) for u in point) for point in (begin, end)]
-        self.copy.text = f"DigitPlane(begin={rounded[0]}, end={rounded[1]})"
+        self.copy.text = f"DigitPlane(begin={rounded[0]}, end={rounded[1]}, large={self.large!r})"
 
 
 @functools.cache
@@ -203,6 +224,7 @@ class MoleculeExplorer(ui.VBox):
     Args:
         smiles: A molecule; its code lies in the middle of the plane, unless three others span it.
         other: Where an interpolation ends.
+        third: With the two above, what a plane through three molecules is laid through.
         point: On the plane, in units of the code; None for the molecule's place.
         radius: Of the neighbourhood, in units of the code.
         through: Three molecules that span the plane; None for the principal axes of codes.
@@ -215,6 +237,7 @@ class MoleculeExplorer(ui.VBox):
         self,
         smiles="CC(=O)Nc1ccc(O)cc1",
         other="COc1ccc2cc(C(C)C(=O)O)ccc2c1",
+        third="CCN(CC)CCNC(=O)c1ccc(N)cc1",
         point=None,
         radius=3.0,
         through=None,
@@ -225,15 +248,18 @@ class MoleculeExplorer(ui.VBox):
         look = {"continuous_update": False, "layout": _WIDE, "style": _LABELS}
         self.smiles = ui.Text(smiles, description="molecule", **look)
         self.other = ui.Text(self.space.checked(other), description="other", **look)
+        self.third = ui.Text(self.space.checked(third), description="third", **look)
+        self.accepted = {"smiles": smiles, "other": other, "third": third}
         self.radius = ui.FloatSlider(radius, min=0.5, max=8, step=0.25, description="radius", **look)
-        buttons = {
-            "neighbours": ("Neighbours at this radius", self._show_neighbours),
-            "way": ("Way to the other molecule", self._show_way),
-            "distance": ("Where decoding changes", self._show_distance),
+        self.buttons = {
+            "neighbours": self._button("Neighbours at this radius", self._show_neighbours),
+            "way": self._button("Way to the other molecule", self._show_way),
+            "distance": self._button("Where decoding changes", self._show_distance),
         }
-        self.buttons = {key: ui.Button(description=text, layout=_WIDE) for key, (text, _) in buttons.items()}
-        for key, (_, answer) in buttons.items():
-            self.buttons[key].on_click(lambda _, answer=answer: self._guarded(answer))
+        self.planes = {
+            "three": self._button("Plane through these three molecules", lambda: self._lay_plane(three=True)),
+            "one": self._button("Plane around the molecule", lambda: self._lay_plane(three=False)),
+        }
         self.pad = Pad(
             picture=rasters.plane_raster(*self.space.map()),
             points=[self._unit(place)],
@@ -242,29 +268,31 @@ class MoleculeExplorer(ui.VBox):
         )
         self.told, self.message, self.copy = ui.HTML(), ui.HTML(), CopyButton()
         self.drawn = ui.Image(width="380px")
-        self.grid = ui.Image(width="860px", layout=ui.Layout(display="none"))
+        self.heading, self.grid = ui.HTML(), ui.Image(width="860px")
         self.smiles.observe(lambda _: self._guarded(self._take), "value")
+        for name in ("other", "third"):
+            getattr(self, name).observe(
+                lambda _, name=name: self._guarded(lambda: self._accept(name)), "value"
+            )
         self.radius.observe(lambda _: self._tell_code(), "value")
         self.pad.on_move(self._show)
-        controls = [
-            self.smiles,
-            self.drawn,
-            self.told,
-            self.radius,
-            self.other,
-            *self.buttons.values(),
-            self.copy,
-        ]
-        side = f"axes: the code, ±{self.space.side:.3g} units"
-        told = ui.HTML(f"{side}; blue decodes to molecules, grey does not, shades part the strings")
-        left = ui.VBox([self.pad, told])
-        super().__init__([ui.HBox([left, ui.VBox([*controls, self.message])]), self.grid])
+        controls = [self.smiles, self.drawn, self.told, self.message, self.radius, self.other, self.third]
+        controls += [*self.buttons.values(), *self.planes.values(), self.copy]
+        self.scale = ui.HTML(layout=ui.Layout(width="420px"))
+        left = ui.VBox([self.pad, self.scale])
+        both = ui.HBox([left, ui.VBox(controls)], layout=ui.Layout(flex_flow="row wrap"))
+        super().__init__([both, self.heading, self.grid])
         self._show()
 
     @property
     def point(self) -> tuple[float, float]:
         """The moved point on the plane, in units of the code."""
         return tuple(round((2 * u - 1) * self.space.side, 4) for u in self.pad.points[0])
+
+    def _button(self, text: str, answer) -> ui.Button:
+        button = ui.Button(description=text, layout=_WIDE)
+        button.on_click(lambda _: self._guarded(answer))
+        return button
 
     def _plane(self, smiles: str) -> Molecules:
         space = _space(self.through)
@@ -281,17 +309,29 @@ class MoleculeExplorer(ui.VBox):
         except ValueError as error:
             self.message.value = f'<p role="alert"><b>{html.escape(str(error))}</b></p>'
 
+    def _accept(self, name: str) -> str:
+        """The string in a field, kept for the copied code once the model can encode it."""
+        self.accepted[name] = self.space.checked(getattr(self, name).value)
+        self._tell_code()
+        return self.accepted[name]
+
+    def _lay_plane(self, three: bool) -> None:
+        chosen = tuple(self._accept(name) for name in ("smiles", "other", "third"))
+        self.through = chosen if three else None
+        self._take()
+
     def _take(self) -> None:
-        string = self.space.checked(self.smiles.value)
+        string = self._accept("smiles")
         self.space = self._plane(string)
-        self.pad.picture = rasters.plane_raster(*self.space.map())
         self.pad.points = [self._unit(self.space.place(string))]
         (back,) = self.space.codec.decode(self.space.codec.encode([string]))
         same = "comes back as it is" if canonical([back]) == canonical([string]) else "comes back as"
         self._draw([string, back], ["molecule", same])
         self._tell_decoded(back)
+        self.pad.picture = rasters.plane_raster(*self.space.map())  # last: it takes longest
 
     def _show(self) -> None:
+        self.message.value = ""
         (string,) = self.space.codec.decode(self.space.code(self.point)[None])
         valid = canonical([string])[0] is not None
         self._draw([string], ["decoded" if valid else "no molecule"])
@@ -301,37 +341,50 @@ class MoleculeExplorer(ui.VBox):
         (score,) = combine(score_parts([string]))
         scored = f"penalised logP {score:.2f}" if score == score else "which is no molecule"
         self.told.value = f"<p>decodes to <code>{html.escape(string)}</code>, {scored}</p>"
+        self.scale.value = (
+            f"axes: the code, ±{self.space.side:.3g} units; blue decodes to molecules, grey does not, shades "
+            "part the strings"
+        )
+        self.heading.layout.display = self.grid.layout.display = "none"  # it was of another code
         self._tell_code()
 
     def _draw(self, strings: list[str], captions: list[str]) -> None:
         count = len(strings)
         self.drawn.value = draw_grid(strings, captions, columns=count, size=(380 // count, 190))
 
-    def _draw_grid(self, strings: list[str], captions: list[str]) -> None:
+    def _draw_grid(self, heading: str, strings: list[str], captions: list[str]) -> None:
+        self.heading.value = f"<p><b>{heading}</b></p>"
         self.grid.value = draw_grid(strings, captions, columns=6, size=(143, 120))
-        self.grid.layout.display = None
+        self.heading.layout.display = self.grid.layout.display = None
 
     def _show_neighbours(self) -> None:
         rows = self.space.near(self.point, self.radius.value)
         if not rows:
-            raise ValueError(f"all directions decode to the same string at radius {self.radius.value}")
-        captions = [
-            f"{row['score']:.2f}, similarity {row['similarity']:.2f}" if row["valid"] else "no molecule"
-            for row in rows
-        ]
-        self._draw_grid([row["smiles"] for row in rows], captions)
+            raise ValueError(f"all directions decode to the same molecule at radius {self.radius.value}")
+        captions = [_neighbour(row) for row in rows]
+        heading = (
+            f"neighbours at radius {self.radius.value}: penalised logP, Tanimoto similarity to the centre"
+        )
+        self._draw_grid(heading, [row["smiles"] for row in rows], captions)
 
     def _show_way(self) -> None:
-        first, last = (self.space.checked(text.value) for text in (self.smiles, self.other))
-        way = [string for string in interpolate(self.space.codec, first, last) if canonical([string])[0]]
-        self._draw_grid(way[:18], [""] * len(way[:18]))
+        way = self.space.way(self._accept("smiles"), self._accept("other"))
+        shown = way if len(way) <= 18 else [way[round(i * (len(way) - 1) / 17)] for i in range(18)]
+        heading = f"on the way from the molecule to the other one: {len(shown)} of {len(way)} molecules"
+        self._draw_grid(heading, shown, [""] * len(shown))
 
     def _show_distance(self) -> None:
         distance = self.space.radius(self.point)
         self.message.value = f"<p>decoding changes at distance {distance:.2f} (median of 32 directions)</p>"
 
     def _tell_code(self) -> None:
-        self.copy.text = (
-            f"MoleculeExplorer({self.smiles.value!r}, {self.other.value!r}, point={self.point}, "
-            f"radius={self.radius.value}, through={self.through!r})"
-        )
+        texts = ", ".join(repr(text) for text in self.accepted.values())
+        place = f"point={self.point}, radius={self.radius.value}, through={self.through!r}"
+        self.copy.text = f"MoleculeExplorer({texts}, {place})"
+
+
+def _neighbour(row: dict) -> str:
+    if not row["valid"]:
+        return "no molecule"
+    alike = f", similarity {row['similarity']:.2f}" if row["similarity"] == row["similarity"] else ""
+    return f"{row['score']:.2f}{alike}"

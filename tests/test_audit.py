@@ -3,11 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
-import torch
 
-from ddvae.audit import DIFFERENCES, Difference, Pair, audit_row, unseen_regression
+from ddvae.audit import DIFFERENCES, Difference, Pair, audit_row
 from ddvae.experiments import PRESETS
-from ddvae.optimization import Coded
 from ddvae.records import obtain
 
 
@@ -17,7 +15,7 @@ def difference(pair, better="lower", paired=False):
 
 def test_all_fourteen_in_order():
     assert [one.number for one in DIFFERENCES] == list(range(1, 15))
-    assert all(one.better in ("lower", "higher", "") for one in DIFFERENCES)
+    assert all(one.better in ("lower", "higher") for one in DIFFERENCES)
 
 
 @pytest.mark.parametrize(
@@ -29,7 +27,7 @@ def test_all_fourteen_in_order():
         (Pair([1.0, 5.0], [2.0, 6.1]), {"paired": True}, "+1.05", "0.415 to 1.69", "the text"),
         (Pair([1.0, 5.0], [1.0, 5.0]), {"paired": True}, "+0", "0 to 0", "nobody"),
         (Pair([1.0], [2.0]), {}, "+1", "–", "unknown"),
-        (Pair([], [2.0]), {}, "+nan", "–", "unknown"),
+        (Pair([], [2.0]), {}, "–", "–", "unknown"),
     ],
 )
 def test_a_row_by_hand(pair, options, effect, interval, favour):
@@ -54,15 +52,4 @@ def test_switches_are_trained_presets():
 @pytest.mark.parametrize("number", [5, 9, 10, 11, 12])
 def test_evidence_on_record(number):
     row = audit_row(DIFFERENCES[number - 1], lambda name: obtain(name, "recorded"))
-    assert "nan" not in row["code less text"] and row["95 %"] != "–"
-
-
-def test_unseen_molecules_are_not_trained_on():
-    """Their scores could be anything: the process is the same."""
-    codes = torch.randn(60, 2, dtype=torch.float64)
-    values = codes[:, 0].clone()
-    coded = Coded(None, [""] * 60, codes, values, None, None, whole=False)
-    first = unseen_regression(coded, 1, range(50, 60))
-    values[50:] += 100
-    second = unseen_regression(coded, 1, range(50, 60))
-    assert first["rmse"] < 1 and second["rmse"] == pytest.approx(100, abs=1)
+    assert row["code less text"] != "–" and (number == 10 or row["95 %"] != "–")

@@ -41,6 +41,8 @@ def test_a_curve_is_computed_once(tmp_path):
     (tmp_path / "curve.json").unlink()
     with pytest.raises(FileNotFoundError, match="expected snapshots that are judged"):
         thin(record)
+    with pytest.raises(ValueError, match=r"was thinned and has lost curve\.json"):
+        curve(record)
 
 
 def test_table_three_by_hand():
@@ -58,9 +60,12 @@ def test_table_three_by_hand():
 def test_averages_go_through_table_three():
     rows = [{"accuracy": a, "SNN/Test": v} for a, v in ((0.1, 9.0), (0.9, 0.4), (0.8, 0.5), (0.72, 0.6))]
     levels, values = averages([rows, rows], "SNN/Test")
-    assert levels[0] == pytest.approx(0.67, abs=0.006) and levels[-1] == pytest.approx(0.95, abs=0.006)
+    assert 0.69 < levels[0] < 0.74 and 0.88 < levels[-1] < 0.92  # where there are checkpoints on both sides
     table = table_three([rows], "SNN/Test")
+    assert math.isfinite(table[0.9][0]) and math.isnan(table[0.7][0])  # 2 % off: no run comes to 70 %
     for level, (mean, _) in table.items():
+        if math.isnan(mean):
+            continue
         assert values[np.argmin(abs(levels - level))] == pytest.approx(mean)
 
 

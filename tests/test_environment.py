@@ -56,5 +56,5 @@ def test_binder_does_what_make_install_does():
     binder = ROOT / ".binder"
     assert (binder / "environment.yml").resolve() == ROOT / "environment.yml"
     commands = [line for line in (binder / "postBuild").read_text().splitlines() if not line.startswith("#")]
-    assert commands == ["set -euo pipefail", "make install"]
+    assert commands == ["set -euo pipefail", 'VIRTUAL_ENV="${NB_PYTHON_PREFIX:-$CONDA_PREFIX}" make install']
     assert (binder / "postBuild").stat().st_mode & 0o100

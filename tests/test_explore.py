@@ -1,11 +1,13 @@
 """What the widgets show is what the package computes."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
+from ddvae.chem import canonical
 from ddvae.data import six_bit_law
 from ddvae.explore import Bricks, Digits, Molecules
 from ddvae.records import load_codec, recorded
@@ -103,6 +105,16 @@ def test_neighbours_and_the_radius_of_change(space):
             not row["valid"] or 0 <= row["similarity"] <= 1
         )
     assert space.near(point, 1e-6) == []
+    (centre,) = canonical(space.codec.decode(space.code(point)[None]))
+    assert centre is not None and centre not in {row["smiles"] for row in space.near(point, 6.0, count=40)}
+
+
+def test_the_way_has_each_molecule_once_in_a_row(space):
+    way = space.way("CC(=O)Nc1ccc(O)cc1", "COc1ccccc1")
+    assert len(way) > 2 and way == canonical(way) and None not in way
+    assert all(a != b for a, b in pairwise(way))
+    with pytest.raises(ValueError, match="is no molecule"):
+        space.way("CCO", "C1CC")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from ddvae.quality import contest, ours, table_three_rows, variation_rows
 
 
 def checkpoint(accuracy, fcd, snn):
-    return {"accuracy": accuracy, "n": 100, "FCD/Test": fcd, "SNN/Test": snn}
+    return {"accuracy": accuracy, "n": 100, "valid": 0.5, "FCD/Test": fcd, "SNN/Test": snn}
 
 
 CURVES = {
@@ -23,6 +23,7 @@ CURVES = {
 
 def test_table_three_and_the_papers_rows():
     vae, printed, ddvae, _ = table_three_rows(CURVES)
+    assert vae["valid 70 % (%)"] == "50.0"
     assert (vae["method"], vae["seeds"], vae["n"], vae["FCD/Test 70 %"]) == ("VAE (T)", 1, 100, "2.000")
     assert printed["FCD/Test 90 %"] == "0.753" and vae["FCD/Test 90 %"] == "–"
     assert ddvae["FCD/Test 80 %"] == "4.000 ± 0.707" and ddvae["SNN/Test 70 %"] == "0.500 ± 0.141"
@@ -48,7 +49,7 @@ def test_the_better_one_of_each_pair():
 
 def test_variations():
     results = {"sequence_accuracy": 69.0, "kl_nats": 42.0, "valid": 60.0}
-    record = SimpleNamespace(results=results, seconds=90.0)
+    record = SimpleNamespace(results=results)
     (row,) = variation_rows({"a": record}, {"a": CURVES["VAE (T)"][0]})
-    assert row["highest accuracy (%)"] == pytest.approx(80) and row["minutes"] == 1.5
+    assert row["highest accuracy (%)"] == pytest.approx(80) and row["valid (%)"] == 60
     assert (row["FCD/Test 70 %"], row["FCD/Test 80 %"], row["SNN/Test 70 %"]) == (2, 3, 0.5)

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from ddvae import replay
-from ddvae.optimization import best_so_far, encoded, hunt, zinc_models
+from ddvae.optimization import axes, best_so_far, encoded, go_on, hunt, zinc_models
 
 
 @pytest.fixture
@@ -30,7 +30,38 @@ def test_rounds_are_replayed_and_one_more_is_run(small):
     assert drawn == sum(row["status"] == "scored" for row in first)
     assert "until=1" in widget.copy.text
     widget.more.click()
-    assert widget.round.value == 3 and "round 3:" in widget.told.value and not widget.more.disabled
+    assert widget.round.value == 2 and "round 2, live:" in widget.told.value and not widget.more.disabled
+    live = [row for row in widget.rows if row["round"] == 2]
+    found = {row["smiles"] for row in first} | {""}
+    assert live and not {row["smiles"] for row in live if row["status"] == "scored"} & found
+    widget.acquisition.value = "prior"
+    widget.more.click()
+    assert widget.round.value == 3 and "until=2" in widget.copy.text  # only two rounds are on record
+    again = [row for row in widget.rows if row["round"] == 3]
+    assert [row["mean"] for row in again] != [row["mean"] for row in live]
+    widget._load()
+    assert widget.round.max == 2 and widget.rows == rows and widget.told.value == ""
+
+
+def test_a_live_round_has_the_recorded_axes(small):
+    """A code lies where the recorded search would have put it."""
+    widget, rows = small
+    coded = dataclasses.replace(replay.encoded(widget.record, 40), whole=True)
+    kept = axes(coded, 1)
+    found = go_on(coded, "local steps, 38 atoms", 1, rows, batch=3)
+    assert {row["round"] for row in found} == {3}
+    near = [abs(row[axis] - other[axis]) for row in found for other in rows for axis in "xy"]
+    assert len(kept["middle"]) == 64 and min(near) < 5
+
+
+def test_what_fails_is_told(small, monkeypatch):
+    def fails(record, n):
+        raise OSError("no network")
+
+    widget, _ = small
+    monkeypatch.setattr(replay, "encoded", fails)
+    widget.more.click()
+    assert "no network" in widget.told.value and not widget.more.disabled
 
 
 def test_bad_arguments(small):
