@@ -23,16 +23,11 @@ def test_variations_are_what_their_titles_promise():
     assert runs["common"].learning_rate(EPOCHS) == pytest.approx(0, abs=1e-9)
     half = EPOCHS / 2
     assert runs["fall"].beta.target(half) < 0.89 < runs["common"].beta.target(half)
-    assert (
-        runs["fall"].temperature(0.2 * EPOCHS)
-        == pytest.approx(0.1)
-        < runs["common"].temperature(0.2 * EPOCHS)
-    )
-    assert (
-        runs["batch"].batch_size == 256
-        and runs["moments"].moments > 0
-        and 0.99 < runs["averaged"].averaging < 1
-    )
+    early = 0.2 * EPOCHS
+    assert runs["fall"].temperature(early) == pytest.approx(0.1)
+    assert runs["common"].temperature(early) > 0.12
+    assert runs["batch"].batch_size == 256 and runs["moments"].moments > 0
+    assert 0.99 < runs["averaged"].averaging < 1
 
 
 def test_the_common_recipe_is_the_sweeps_but_shorter():
