@@ -137,7 +137,7 @@ class View:
 
     def drag(self, pad, *places, steps=5):
         """Through places (u, v) of the unit square, v upwards, the button held."""
-        frame = self.page.locator(".ddvae-pad").nth(pad).bounding_box()
+        frame = self.page.locator(".ddvae-pad:visible").nth(pad).bounding_box()
         for i, (u, v) in enumerate(places):
             x, y = frame["x"] + u * frame["width"], frame["y"] + (1 - v) * frame["height"]
             self.page.mouse.move(x, y, steps=1 if i == 0 else steps)
@@ -146,13 +146,15 @@ class View:
         self.page.mouse.up()
 
     def settle(self):
-        """Waits until no more comes from the kernel."""
-        before = None
+        """Waits until no more comes from the kernel; a served page does not tell whether it is at work."""
+        told = self.page.evaluate("Boolean(window.jupyterapp?.shell?.currentWidget?.sessionContext)")
+        before, quiet = None, 0
         for _ in range(200):
             self.page.wait_for_timeout(200)
-            idle = self.page.evaluate(f"!window.jupyterapp?.shell?.currentWidget?.sessionContext || {READY}")
+            idle = not told or self.page.evaluate(READY)
             now = self.page.evaluate("document.body.innerText"), self.pictures()
-            if idle and now == before:
+            quiet = quiet + 1 if idle and now == before else 0
+            if quiet == (1 if told else 5):
                 return
             before = now
         raise AssertionError("the page does not come to rest")
@@ -166,10 +168,10 @@ class View:
         return [bytes(found) for found in self.page.evaluate(script)]
 
     def text(self):
-        return "".join(self.page.locator(".jp-OutputArea-output").first.inner_text().split())
+        return "".join(self.page.locator("body").inner_text().split())
 
     def slide(self, label, keys):
-        slider = self.page.locator(".widget-inline-hbox", has_text=label).locator(".noUi-handle")
+        slider = self.page.locator(".widget-inline-hbox:visible", has_text=label).locator(".noUi-handle")
         slider.focus()
         for key in keys:
             self.page.keyboard.press(key)
@@ -190,7 +192,7 @@ class View:
 
     def wander(self, random):
         """A drag, or a click, and a key, at random."""
-        pad = int(random.integers(self.page.locator(".ddvae-pad").count()))
+        pad = int(random.integers(self.page.locator(".ddvae-pad:visible").count()))
         self.drag(pad, *random.uniform(0.02, 0.98, size=(int(random.integers(1, 4)), 2)), steps=2)
         self.page.keyboard.press(str(random.choice(["ArrowLeft", "ArrowUp", "Shift+ArrowDown"])))
 
