@@ -176,7 +176,7 @@ def table_three(curves: Sequence[list[dict]], key: str) -> dict[float, tuple[flo
 
     Returns:
         By level; NaN where no run comes to it, that is, where the average accuracy of the snapshots around it
-        is off by more than 1.5 %, or a single one has no deviation.
+        is off by more than 2.5 %, or a single one has no deviation.
 
     Source: Table 3; see `at_accuracy`.
     """
@@ -203,7 +203,7 @@ def averages(curves: Sequence[list[dict]], key: str) -> tuple[np.ndarray, np.nda
 def _around(rows: list[dict], key: str, level: float) -> float:
     judged = [row for row in from_most_accurate(rows) if np.isfinite(row.get(key, np.nan))]
     accuracy = [row["accuracy"] for row in judged]
-    if not abs(at_accuracy(accuracy, accuracy, level) - level) <= 0.015:
+    if not abs(at_accuracy(accuracy, accuracy, level) - level) <= 0.025:
         return np.nan
     return at_accuracy(accuracy, [row[key] for row in judged], level)
 
