@@ -302,8 +302,8 @@ PRESETS: dict[str, Preset] = {
     **published_smiles(),
     **variations(),
 }
-PRESETS |= switched(PRESETS["bricks-ddvae-uniform"], PRESETS["bricks-ddvae-tricube"])
 """Training runs by name."""
+PRESETS |= switched(PRESETS["bricks-ddvae-uniform"], PRESETS["bricks-ddvae-tricube"])
 
 
 def find_preset(name: str) -> Preset:

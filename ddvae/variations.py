@@ -43,10 +43,10 @@ VARIATIONS = {
     "moments": _Change("moments of each batch matched", {"moments": 0.02}),
     "averaged": _Change("weights averaged", {"averaging": 0.999}),
 }
+"""By the last word of a preset's name, `moses-variation-<word>`."""
 VARIATIONS["best"] = _Change(
     "best: longer fall and weights averaged", VARIATIONS["fall"].settings | VARIATIONS["averaged"].settings
 )
-"""By the last word of a preset's name, `moses-variation-<word>`."""
 
 
 def variations() -> dict[str, Smiles]:
