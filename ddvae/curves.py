@@ -12,6 +12,7 @@ from .files import replace_file
 from .metrics import at_accuracy, evaluate
 from .molecules import Smiles
 from .records import CURVE, METRICS, Record, obtain, recorded
+from .variations import VARIATIONS
 
 __all__ = [
     "LEVELS",
@@ -25,6 +26,7 @@ __all__ = [
     "table_three",
     "thin",
     "trend",
+    "variation_runs",
 ]
 
 LEVELS = (0.7, 0.8, 0.9)
@@ -63,6 +65,23 @@ def table_runs(
         preset = f"moses-{name}" if budget == "full" else f"moses-sweep-{name}"
         seeds = range(1, PRESETS[preset].seeds + 1) if budget == "full" else (seed,)
         found[title] = obtain(preset, budget, out, seeds, device, watch)
+    return found
+
+
+def variation_runs(
+    budget: str = "recorded", out: str = "", seed: int = 1, device: str = "cpu"
+) -> dict[str, Record]:
+    """The variations of DD-VAE (T) by title: trained at "hours" and "full", else those on record.
+
+    Args:
+        seed: Of those to train.
+        budget, out, device: See `obtain`.
+    """
+    found = {}
+    for word, change in VARIATIONS.items():
+        with suppress(FileNotFoundError):
+            kept = budget if budget in ("hours", "full") else "recorded"
+            found[change.title] = obtain(f"moses-variation-{word}", kept, out, (seed,), device)[0]
     return found
 
 
