@@ -7,9 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ddvae.curves import averages, curve, final_metrics, table_runs, table_three, thin
+from ddvae.curves import averages, curve, final_metrics, table_runs, table_three, thin, variation_runs
 from ddvae.records import Record
 from ddvae.smiles import moses_strings
+from ddvae.variations import VARIATIONS
 
 
 def snapshot(accuracy, samples):
@@ -97,9 +98,28 @@ def test_what_is_trained_for_table_three(monkeypatch, budget, methods, seeds):
     assert all(list(given[3]) == seeds and given[1:3] == (budget, "there") for given in asked)
 
 
+def test_variations_are_trained_or_read(monkeypatch):
+    """Those without a record are missing; only long budgets train them."""
+    asked = []
+
+    def obtain(name, budget, *rest):
+        asked.append((budget, *rest))
+        if name.endswith("flat"):
+            raise FileNotFoundError
+        return [name]
+
+    monkeypatch.setattr("ddvae.curves.obtain", obtain)
+    found = variation_runs("laptop", "there", 3, "cpu")
+    assert len(found) == len(VARIATIONS) - 1 and "moses-variation-batch" in found.values()
+    assert set(asked) == {("recorded", "there", (3,), "cpu")}
+    variation_runs("full")
+    assert asked[-1] == ("full", "", (1,), "cpu")
+
+
 def test_recorded_runs_of_table_three_are_judged():
     """Else a chapter that draws from records would compute for minutes, and write into them."""
-    for record in (record for records in table_runs().values() for record in records):
+    found = [record for records in table_runs().values() for record in records]
+    for record in (*found, *variation_runs().values()):
         assert (record.folder / "curve.json").is_file(), f"run python -m ddvae curve {record.folder}"
 
 
