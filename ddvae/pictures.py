@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
-from .plots import COLOURS, figure
+from .plots import COLOURS, figure, with_palette
 
 __all__ = ["BrickMap", "brick_maps", "brick_picture", "brick_slider", "code_maps", "digit_sheets", "picture"]
 
@@ -282,7 +282,7 @@ def picture(png: bytes) -> go.Figure:
     """A finished picture, such as a grid of molecules, as a figure without axes."""
     with Image.open(io.BytesIO(png)) as image:
         fig = figure(width=image.width, height=image.height)
-    source = "data:image/png;base64," + base64.b64encode(png).decode()
+    source = "data:image/png;base64," + base64.b64encode(with_palette(png)).decode()
     whole = {"xref": "paper", "yref": "paper", "x": 0, "y": 1, "sizex": 1, "sizey": 1}
     fig.add_layout_image(source=source, **whole)
     fig.update_xaxes(visible=False)

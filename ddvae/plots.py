@@ -21,6 +21,7 @@ __all__ = [
     "plotly_javascript",
     "save_figure",
     "static_image",
+    "with_palette",
 ]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C8C")
@@ -94,10 +95,10 @@ def _draw(fig: go.Figure, kind: str) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # plotly warns that a running browser ignores its options
         image = fig.to_image(format=kind, scale=1.5 if kind == "png" else 1)
-    return _with_palette(image) if kind == "png" else image
+    return with_palette(image) if kind == "png" else image
 
 
-def _with_palette(png: bytes) -> bytes:
+def with_palette(png: bytes) -> bytes:
     """The picture in 128 colours, which a chart never exceeds visibly, at a third of the size."""
     from PIL import Image
 
