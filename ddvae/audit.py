@@ -1,6 +1,5 @@
 """Chapter 7: where the text of the paper and its released code part ways, measured on printed numbers."""
 
-import json
 import math
 import statistics
 from collections.abc import Callable
@@ -14,19 +13,10 @@ from .curves import LEVELS, curve, from_most_accurate, kept_beside, table_runs, 
 from .metrics import evaluate
 from .optimization import on_record, zinc_models
 from .outcomes import best_molecules
-from .quality import contest
-from .records import Record, load_codec, recorded
+from .records import Record, load_codec
 from .score import score
 
-__all__ = [
-    "CLAIMS",
-    "DIFFERENCES",
-    "Claim",
-    "Difference",
-    "Pair",
-    "audit_row",
-    "greedy_and_drawn",
-]
+__all__ = ["DIFFERENCES", "Difference", "Pair", "audit_row", "effect_of", "greedy_and_drawn", "spread"]
 
 Runs = Callable[[str], list[Record]]
 """Records of a preset, recorded or trained for the occasion."""
@@ -74,15 +64,16 @@ def audit_row(difference: Difference, runs: Runs) -> dict:
         runs: Where the records of the first seven come from; the others read what is kept beside records.
     """
     pair = difference.measure(runs)
-    effect, low, high = _effect(pair, difference.paired)
+    effect, low, high = effect_of(pair, difference.paired)
     row = {"no.": difference.number, "difference": difference.what, "number": difference.moves}
-    row |= {"as in the text": _spread(pair.text), "as in the code": _spread(pair.code)}
+    row |= {"as in the text": spread(pair.text), "as in the code": spread(pair.code)}
     interval = "–" if math.isnan(low) else f"{low:.3g} to {high:.3g}"
     row |= {"code less text": "–" if math.isnan(effect) else f"{effect:+.3g}", "95 %": interval}
     return row | {"in favour of": _favour(effect, low, high, difference.better)}
 
 
-def _effect(pair: Pair, paired: bool) -> tuple[float, float, float]:
+def effect_of(pair: Pair, paired: bool) -> tuple[float, float, float]:
+    """What the code adds to the text's number, and the ends of its 95 % interval; NaN where there is none."""
     from scipy.stats import ttest_ind, ttest_rel
 
     if not (pair.text and pair.code):
@@ -105,7 +96,8 @@ def _favour(effect: float, low: float, high: float, better: str) -> str:
     return "the code" if (effect < 0) == (better == "lower") else "the text"
 
 
-def _spread(values: list[float]) -> str:
+def spread(values: list[float]) -> str:
+    """Mean and standard deviation, as text."""
     if not values:
         return "–"
     more = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
@@ -339,91 +331,3 @@ DIFFERENCES = (
     ),
 )
 """All of them, in the order of the list."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """Something the paper says, and what the recorded runs have to say about it.
-
-    Args:
-        what: The claim.
-        where: Section or equation.
-        evidence: Tells it in a line of numbers.
-    """
-
-    what: str
-    where: str
-    evidence: Callable[[], str]
-
-
-def _apart(first: list[float], second: list[float], unit: str) -> str:
-    """Two means and the 95 % interval of their difference."""
-    effect, low, high = _effect(Pair(second, first), paired=False)
-    interval = "one seed" if math.isnan(low) else f"95 %: {low:.3g} to {high:.3g}"
-    return f"{_spread(first)} against {_spread(second)}{unit}, {effect:+.3g} ({interval})"
-
-
-def _results(name: str, key: str) -> list[float]:
-    return [record.results[key] for record in recorded(name)]
-
-
-def _digits_claim() -> str:
-    values = [_results(f"mnist-{name}", "knn_honest") for name in ("ddvae-uniform", "vae-gaussian")]
-    return f"kNN accuracy, honest reading: {_apart(*values, unit=' %')}"
-
-
-def _contest_claim() -> str:
-    curves = {method: list(map(curve, records)) for method, records in table_runs().items()}
-    rows = [row for row in contest(curves) if row["better"] != "–"]
-    won = sum(row["better"] == "DD-VAE" for row in rows)
-    return f"DD-VAE at least as good in {won} of {len(rows)} cells (metric, accuracy, proposals)"
-
-
-def _support_claim() -> str:
-    found = {method: list(map(curve, records)) for method, records in table_runs().items()}
-    told = []
-    for method in ("VAE", "DD-VAE"):
-        pair = [found.get(f"{method} ({letter})") for letter in "GT"]
-        if None not in pair:
-            values = [[table_three(curves, key)[LEVELS[0]][0] for curves in pair] for key in _METRICS]
-            told.append(
-                f"{method}: "
-                + ", ".join(f"{key} {g:.3f} to {t:.3f}" for key, (g, t) in zip(_METRICS, values))
-            )
-    return "from Gaussian to triweight at 70 %: " + "; ".join(told)
-
-
-def _regression_claim() -> str:
-    fits = {title: list(on_record(record, "regression").values()) for title, record in zinc_models().items()}
-    told = [
-        f"{title} {_spread([fit['log_likelihood'] for fit in here])}" for title, here in fits.items() if here
-    ]
-    return "LL of the process (nats): " + ", ".join(told) + ("; no VAE on record" if len(told) < 2 else "")
-
-
-def _validity_claim() -> str:
-    record = recorded("moses-ddvae-triweight")[0]
-    laws = {row["law"]: row["valid"] for row in json.loads((record.folder / "laws-10000.json").read_text())}
-    return "valid: " + ", ".join(f"{100 * valid:.1f} % of codes from {law}" for law, valid in laws.items())
-
-
-def _switch_claim(word: str) -> Callable[[], str]:
-    def told() -> str:
-        values = [_results(name, "kl") for name in (f"bricks-switch-{word}", "bricks-ddvae-uniform")]
-        return f"Figure 5, U/U, KL of decoded samples: {_apart(*values, unit=' nats')}"
-
-    return told
-
-
-_METRICS = ("FCD/Test", "SNN/Test")
-
-CLAIMS = (
-    Claim("Deterministic decoding separates classes better", "Section 4.2", _digits_claim),
-    Claim("DD-VAE has the better FCD and SNN at equal accuracy", "Section 4.3", _contest_claim),
-    Claim("Bounded proposals improve FCD and SNN slightly", "Section 4.3", _support_claim),
-    Claim("Codes of a DD-VAE regress better", "Section 4.4", _regression_claim),
-    Claim("Lower validity comes from regions that no proposal covers", "Section 5", _validity_claim),
-    Claim("Log-linear annealing is slightly better than linear", "Section 5", _switch_claim("linear")),
-    Claim("Fine-tuning the decoder is optional", "Eq. 24", _switch_claim("tuned")),
-)
-"""Of the sections on experiments; chapter 2 answers for Theorem 1 and the starting temperature."""

@@ -7,11 +7,12 @@ from .curves import LEVELS, METHODS, from_most_accurate, table_three
 from .paper import PRINTED
 from .records import Record
 
-__all__ = ["contest", "ours", "table_three_rows", "variation_rows"]
+__all__ = ["METRICS", "contest", "ours", "table_three_rows", "variation_rows"]
 
 Curves = Mapping[str, Sequence[list[dict]]]
 """By row of Table 3, one a seed."""
-_METRICS = {"FCD/Test": "fcd", "SNN/Test": "snn"}
+METRICS = {"FCD/Test": "fcd", "SNN/Test": "snn"}
+"""Of Table 3, with their part of a key of `PRINTED`."""
 
 
 def table_three_rows(curves: Curves) -> list[dict]:
@@ -21,7 +22,7 @@ def table_three_rows(curves: Curves) -> list[dict]:
         row = {"method": method, "seeds": len(found), "n": max(r["n"] for run in found for r in run)}
         row["valid 70 % (%)"] = f"{100 * table_three(found, 'valid')[LEVELS[0]][0]:.1f}"
         printed = {"method": "  in the paper"}
-        for metric in _METRICS:
+        for metric in METRICS:
             for level, value in table_three(found, metric).items():
                 column = f"{metric} {100 * level:.0f} %"
                 row[column] = _spread(*value)
@@ -35,7 +36,7 @@ def ours(curves: Curves) -> dict[str, float]:
     return {
         _key(method, metric, level): mean
         for method, found in curves.items()
-        for metric in _METRICS
+        for metric in METRICS
         for level, (mean, _) in table_three(found, metric).items()
         if not math.isnan(mean)
     }
@@ -48,7 +49,7 @@ def contest(curves: Curves) -> list[dict]:
         pair = [curves.get(f"{method} ({letter})") for method in ("VAE", "DD-VAE")]
         if None in pair:
             continue
-        for metric in _METRICS:
+        for metric in METRICS:
             for level in LEVELS:
                 vae, ddvae = (table_three(found, metric)[level] for found in pair)
                 gain = (vae[0] - ddvae[0]) * (1 if metric == "FCD/Test" else -1)
@@ -79,7 +80,7 @@ def variation_rows(runs: Mapping[str, Record], curves: Mapping[str, list[dict]])
 
 
 def _key(method: str, metric: str, level: float) -> str:
-    return f"moses.{METHODS[method].replace('-', '.')}.{_METRICS[metric]}.{100 * level:.0f}"
+    return f"moses.{METHODS[method].replace('-', '.')}.{METRICS[metric]}.{100 * level:.0f}"
 
 
 def _spread(mean: float, deviation: float) -> str:

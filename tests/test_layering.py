@@ -51,6 +51,7 @@ FLOORS = [
         "optimization",
         "outcomes",
         "audit",
+        "claims",
         "explore",
         "released",
         "speed",
