@@ -88,7 +88,8 @@ class Traits(NamedTuple):
 def traits(strings: Iterable[str | None]) -> list[Traits | None]:
     """Traits of each string; None for what is no molecule, None and the empty string included."""
     from rdkit import Chem, rdBase
-    from rdkit.Chem import AllChem, rdFingerprintGenerator
+    from rdkit.Chem import QED, AllChem, rdFingerprintGenerator
+    from rdkit.Chem.rdSubstructLibrary import PatternHolder
 
     _sascorer()  # both read now: a call without strings prepares a process
     _patterns()
@@ -96,17 +97,22 @@ def traits(strings: Iterable[str | None]) -> list[Traits | None]:
     with rdBase.BlockLogs():
         molecules = [_molecule(string) for string in strings]
         found = [molecule for molecule in molecules if molecule is not None]
-        smiles = [Chem.MolToSmiles(molecule) for molecule in found]
+        complete, bare = ([change(one) for one in found] for change in (Chem.AddHs, Chem.RemoveHs))
+        prints = PatternHolder()
+        for molecule in complete:
+            prints.AddMol(molecule)
+        stopped = _matches(_patterns(), complete, prints)
+        alerts = _matches(QED.StructuralAlerts, bare, prints)
         rows = (
             Traits(
-                one,
+                smiles := Chem.MolToSmiles(molecule),
                 np.packbits(morgan.GetFingerprintAsNumPy(molecule)),
                 Chem.MolToSmiles(AllChem.FragmentOnBRICSBonds(molecule)).split("."),
                 _scaffold(molecule),
-                *_properties(molecule),
-                passes,
+                *_properties(molecule, bare[i], alerts[i]),
+                not stopped[i] and _is_common(molecule, smiles),
             )
-            for molecule, one, passes in zip(found, smiles, _pass_filters(found, smiles))
+            for i, molecule in enumerate(found)
         )
         return [None if molecule is None else next(rows) for molecule in molecules]
 
@@ -193,15 +199,29 @@ def _molecule(string: str | None):
         return None
 
 
-def _properties(molecule) -> tuple[float, float, float, float]:
-    """logP, SA, QED and weight; NaN where RDKit has none for this molecule."""
+def _properties(molecule, bare, alerts: int) -> tuple[float, float, float, float]:
+    """logP, SA, QED and weight; NaN where RDKit has none for this molecule.
+
+    QED is of the molecule `bare` of hydrogens and of the number of its structural alerts.
+    """
+    from rdkit import Chem
     from rdkit.Chem import QED, Crippen, Descriptors
+    from rdkit.Chem import rdMolDescriptors as descriptors
 
     try:
-        parts = QED.properties(molecule)
+        parts = QED.QEDproperties(
+            MW=Descriptors.MolWt(bare),
+            ALOGP=Crippen.MolLogP(bare),
+            HBA=sum(len(bare.GetSubstructMatches(acceptor)) for acceptor in QED.Acceptors),
+            HBD=descriptors.CalcNumHBD(bare),
+            PSA=descriptors.CalcTPSA(bare),
+            ROTB=descriptors.CalcNumRotatableBonds(bare, descriptors.NumRotatableBondsOptions.Strict),
+            AROM=len(Chem.GetSSSR(Chem.DeleteSubstructs(bare, QED.AliphaticRings))),
+            ALERTS=int(alerts),
+        )
         if molecule.GetNumAtoms() == molecule.GetNumHeavyAtoms():
             logp, weight = parts.ALOGP, parts.MW
-        else:  # QED drops explicit hydrogens, these two count them
+        else:  # these two count the hydrogens that QED drops
             logp, weight = Crippen.MolLogP(molecule), Descriptors.MolWt(molecule)
         return logp, _sascorer().calculateScore(molecule), QED.qed(molecule, qedProperties=parts), weight
     except (ValueError, RuntimeError, ZeroDivisionError):
@@ -219,37 +239,36 @@ def _scaffold(molecule) -> str | None:
     return Chem.MolToSmiles(scaffold) if scaffold.GetRingInfo().NumRings() >= 2 else None
 
 
-def _pass_filters(molecules: list, smiles: list[str]) -> list[bool]:
-    """Whether each molecule passes MOSES' filters.
+def _matches(patterns: list, molecules: list, prints) -> np.ndarray:
+    """How many of the patterns each molecule holds.
 
-    Small rings, no charge, common atoms, none of 502 patterns, readable without its stereochemistry. All
-    molecules are held against a pattern at once: RDKit's library skips those that lack its fingerprint.
+    All molecules are held against a pattern at once: RDKit's library skips those whose fingerprint, here of
+    the molecule with all hydrogens, lacks the pattern's.
     """
-    from rdkit import Chem
-    from rdkit.Chem.rdSubstructLibrary import MolHolder, PatternHolder, SubstructLibrary
+    from rdkit.Chem import SubstructMatchParameters
+    from rdkit.Chem.rdSubstructLibrary import MolHolder, SubstructLibrary
 
-    passes = np.array(
-        [
-            not molecule.HasSubstructMatch(_uncommon())
-            and all(len(ring) < 8 for ring in molecule.GetRingInfo().AtomRings())
-            for molecule in molecules
-        ],
-        dtype=bool,
-    )
-    (held,) = np.nonzero(passes)
-    library = SubstructLibrary(MolHolder(), PatternHolder())
-    for i in held:
-        library.AddMol(Chem.AddHs(molecules[i]))
-    as_in_molsets = Chem.SubstructMatchParameters()
-    for pattern in _patterns() if len(held) else ():
-        found = library.GetMatches(pattern, as_in_molsets, numThreads=1, maxResults=len(held))
-        passes[held[list(found)]] = False
-    for i in np.flatnonzero(passes):
-        # without stereochemistry a molecule is what was read just now
-        if any(atom in smiles[i] for atom in "@/\\"):
-            flat = Chem.MolToSmiles(molecules[i], isomericSmiles=False)
-            passes[i] = _molecule(flat) is not None
-    return passes.tolist()
+    holder, how = MolHolder(), SubstructMatchParameters()
+    for molecule in molecules:
+        holder.AddMol(molecule)
+    library = SubstructLibrary(holder, prints)
+    counts = np.zeros(len(molecules), int)
+    for pattern in patterns if molecules else ():
+        counts[list(library.GetMatches(pattern, how, numThreads=1, maxResults=len(molecules)))] += 1
+    return counts
+
+
+def _is_common(molecule, smiles: str) -> bool:
+    """Whether MOSES' other filters pass it: small rings, no charge, common atoms, readable when flat."""
+    from rdkit import Chem
+
+    if molecule.HasSubstructMatch(_uncommon()):
+        return False
+    if any(len(ring) > 7 for ring in molecule.GetRingInfo().AtomRings()):
+        return False
+    if not any(atom in smiles for atom in "@/\\"):  # without stereochemistry it is what was read just now
+        return True
+    return _molecule(Chem.MolToSmiles(molecule, isomericSmiles=False)) is not None
 
 
 @cache

@@ -38,7 +38,7 @@ def nearest_similarities(found: np.ndarray, stock: np.ndarray, device: str = "cp
         for first in range(start, stop, BLOCK):
             group = _bits(stock[order[first : min(first + BLOCK, stop)]], dtype, device)
             for i, block in enumerate(blocks):
-                shared = (group @ block.T).amax(0).double()
+                shared = (block @ group.T).amax(1).double()
                 union = size + own[i] - shared
                 similarity = torch.where(union == 0, 1.0, shared / union)
                 best[i] = torch.maximum(best[i], similarity)
@@ -61,12 +61,15 @@ def mean_similarities(found: np.ndarray, device: str = "cpu") -> np.ndarray:
     sums = torch.zeros(2, len(found), dtype=torch.float64, device=device)
     for i, x in enumerate(blocks):
         rows = slice(i * BLOCK, i * BLOCK + len(x))
-        for y, size in zip(blocks, sizes):
+        for j in range(i, len(blocks)):
+            y, size = blocks[j], sizes[j]
             shared = (x @ y.T).float()
             union = sizes[i][:, None] + size - shared
             similarity = (shared / union).nan_to_num_(nan=1.0)  # 0 / 0: neither has a bit
-            sums[0, rows] += similarity.sum(1)
-            sums[1, rows] += similarity.square().sum(1)
+            for k, values in enumerate((similarity, similarity.square())):
+                sums[k, rows] += values.sum(1)
+                if j > i:  # the same pairs seen from the other side
+                    sums[k, j * BLOCK : j * BLOCK + len(y)] += values.sum(0)
     return (sums / max(len(found), 1)).cpu().numpy()
 
 
@@ -77,7 +80,7 @@ def _exact_dtype(device: str, *sizes: np.ndarray) -> torch.dtype:
 
 
 def _sizes(packed: np.ndarray) -> np.ndarray:
-    return np.unpackbits(packed, axis=1).sum(1, dtype=np.int64)
+    return np.bitwise_count(packed).sum(1, dtype=np.int64)
 
 
 def _bits(packed: np.ndarray, dtype: torch.dtype, device: str) -> Tensor:
