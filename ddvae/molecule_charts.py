@@ -227,7 +227,7 @@ def search_map(rows: list[dict], known: dict[str, list] | None = None):
             y=[row["y"] for row in scored],
             mode="markers",
             marker={"size": 8, "color": COLOURS[(index - 1) % len(COLOURS)], "symbol": index - 1},
-            text=[f"{row['score']:.2f} {row['smiles']}" for row in scored],
+            **_told(scored),
             name=f"round {index}",
         )
     path, best = [], -np.inf
@@ -240,8 +240,15 @@ def search_map(rows: list[dict], known: dict[str, list] | None = None):
         mode="lines+markers",
         line={"color": "black", "width": 1.5},
         marker={"size": 12, "symbol": "circle-open"},
+        **_told(path),
         name="best so far",
     )
     fig.update_xaxes(title="first principal axis of the codes")
     fig.update_yaxes(title="second principal axis")
     return fig
+
+
+def _told(rows: list[dict]) -> dict:
+    """What is told of molecules on hover; `customdata` serves a widget that draws them."""
+    text = [f"{row['score']:.2f} {row['smiles']}" for row in rows]
+    return {"text": text, "customdata": [[row["smiles"], row["score"]] for row in rows]}

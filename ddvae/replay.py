@@ -6,6 +6,7 @@ import ipywidgets as ui
 import plotly.graph_objects as go
 
 from .bo import ACQUISITIONS
+from .chem import draw_grid
 from .molecule_charts import search_lines, search_map
 from .optimization import SEARCHES, best_so_far, encoded, go_on, on_record, zinc_models
 from .pad import CopyButton
@@ -50,13 +51,14 @@ class SearchReplay(ui.VBox):
         self.more = ui.Button(description="One more round, live", layout=ui.Layout(width="200px"))
         self.best, self.told, self.copy = ui.HTML(), ui.HTML(), CopyButton()
         self.map, self.line = go.FigureWidget(), go.FigureWidget()
+        self.drawn = ui.Image(width="380px")
         self.search.observe(lambda _: self._change_search(), "value")
         self.seed.observe(lambda _: self._load(), "value")
         self.round.observe(lambda _: self._show(), "value")
         self.more.on_click(lambda _: self._go_on())
         controls = [self.search, self.seed, self.round, self.acquisition, self.more, self.copy]
         wrapped = ui.Layout(flex_flow="row wrap")
-        pictures = ui.HBox([self.map, self.line], layout=wrapped)
+        pictures = ui.HBox([self.map, ui.VBox([self.line, self.drawn])], layout=wrapped)
         super().__init__([ui.HBox(controls, layout=wrapped), self.best, pictures, self.told])
         self._show()
 
@@ -77,27 +79,40 @@ class SearchReplay(ui.VBox):
     def _show(self) -> None:
         shown = self._shown()
         legend = {"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top"}
-        for widget, fig, width in (
-            (self.map, search_map(shown), 580),
-            (self.line, search_lines({self.search.value: [best_so_far(shown)]}), 380),
+        for widget, fig, width, height in (
+            (self.map, search_map(shown), 580, 470),
+            (self.line, search_lines({self.search.value: [best_so_far(shown)]}), 380, 290),
         ):
-            fig.update_layout(width=width, height=440, margin_t=10, legend=legend)
+            fig.update_layout(width=width, height=height, margin_t=10, legend=legend)
             if widget is self.map:  # the same window for all rounds
                 fig.update_layout(xaxis_range=_ends(self.rows, "x"), yaxis_range=_ends(self.rows, "y"))
             with widget.batch_update():
                 widget.data = []
                 widget.add_traces(fig.data)
                 widget.update_layout(fig.layout, overwrite=True)
+        for trace in self.map.data:
+            trace.on_hover(self._point_at)
         scored = [row for row in shown if row["status"] == "scored"]
         self.best.value = f"<p>no molecule scored of {len(shown)} proposed codes</p>"
+        self.drawn.layout.display = None if scored else "none"
         if scored:
             best = max(scored, key=lambda row: row["score"])
+            self._draw(best["smiles"], f"best so far: {best['score']:.2f}")
             self.best.value = (
                 f"<p>{len(scored)} molecules scored of {len(shown)} proposed codes; best so far "
                 f"<b>{best['score']:.3f}</b> <code>{html.escape(best['smiles'])}</code></p>"
             )
         until = min(self.round.value, self.recorded_rounds)  # a live round is not on record
         self.copy.text = f"SearchReplay({self.search.value!r}, seed={self.seed.value}, until={until})"
+
+    def _point_at(self, trace, points, _) -> None:
+        """Draws the molecule under the pointer; rejected codes have none."""
+        if trace.customdata is not None and points.point_inds:
+            smiles, score = trace.customdata[points.point_inds[0]]
+            self._draw(smiles, f"{score:.2f}")
+
+    def _draw(self, smiles: str, caption: str) -> None:
+        self.drawn.value = draw_grid([smiles], [caption], columns=1, size=(380, 180))
 
     def _go_on(self) -> None:
         """One more round after those shown, from what they found and a few thousand known molecules."""

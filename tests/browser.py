@@ -24,6 +24,8 @@ from ddvae.playground import WIDGETS
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 ARTEFACTS = ROOT / ".artefacts"
+TYPED = ("COc1ccccc1", "C1CC", "CCN(CC)CC", "<b>", "", "c1ccc2[nH]ccc2c1", "N#Cc1ccncc1", "x" * 300)
+"""Into fields, some of them no molecules."""
 READY = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 
 
@@ -135,9 +137,12 @@ class View:
         self.page.get_by_role("button", name="Copy the code").wait_for()
         return eval(code, {self.kind.__name__: self.kind})
 
+    def pad(self, index):
+        return self.page.locator(".ddvae-pad:visible").nth(index)
+
     def drag(self, pad, *places, steps=5):
-        """Through places (u, v) of the unit square, v upwards, the button held."""
-        frame = self.page.locator(".ddvae-pad:visible").nth(pad).bounding_box()
+        """On a pad, through places (u, v) of the unit square, v upwards, the button held."""
+        frame = pad.bounding_box()
         for i, (u, v) in enumerate(places):
             x, y = frame["x"] + u * frame["width"], frame["y"] + (1 - v) * frame["height"]
             self.page.mouse.move(x, y, steps=1 if i == 0 else steps)
@@ -191,27 +196,64 @@ class View:
                 self.picture(f"{name}-dark")
 
     def wander(self, random):
-        """A drag, or a click, and a key, at random."""
-        pad = int(random.integers(self.page.locator(".ddvae-pad:visible").count()))
-        self.drag(pad, *random.uniform(0.02, 0.98, size=(int(random.integers(1, 4)), 2)), steps=2)
+        """At random, one of all that the widget has: a pad, a slider, a list, a field, a box."""
+        kinds = {
+            ".ddvae-pad:visible": self._wander_pad,
+            ".widget-inline-hbox:visible .noUi-handle": self._wander_slider,
+            ".widget-dropdown:visible select": self._wander_list,
+            ".widget-text:visible input": self._wander_field,
+            ".widget-checkbox:visible input": lambda found, random: found.click(
+                force=True
+            ),  # it may be disabled
+        }
+        here = {place: answer for place, answer in kinds.items() if self.page.locator(place).count()}
+        shares = np.array([3.0 if "pad" in place or "noUi" in place else 1.0 for place in here])
+        place = str(random.choice(list(here), p=shares / shares.sum()))
+        found = self.page.locator(place)
+        here[place](found.nth(int(random.integers(found.count()))), random)
+
+    def _wander_pad(self, found, random):
+        """A drag, or a click, and a key."""
+        self.drag(found, *random.uniform(0.02, 0.98, size=(int(random.integers(1, 4)), 2)), steps=2)
         self.page.keyboard.press(str(random.choice(["ArrowLeft", "ArrowUp", "Shift+ArrowDown"])))
 
-    def walk(self, lab, gesture):
-        """Two hundred gestures at random: the kernel does not grow by 50 MB.
+    def _wander_slider(self, found, random):
+        found.focus()
+        self.page.keyboard.press(str(random.choice(["ArrowLeft", "ArrowRight", "Home", "End"])))
+
+    def _wander_list(self, found, random):
+        options = found.locator("option").all_inner_texts()
+        found.select_option(str(random.choice(options)))
+
+    def _wander_field(self, found, random):
+        found.fill(str(random.choice(TYPED)))
+        found.press("Enter")
+
+    def walk(self, lab):
+        """Two hundred gestures at random: neither the kernel nor the page grows by 50 MB.
 
         Args:
             lab: The server.
-            gesture: Called with a random generator.
 
         Returns:
             The widget that the code copied at the end makes.
         """
         random = np.random.default_rng(1)
         for i in range(200):
-            gesture(random)
-            if i == 20:
+            self.wander(random)
+            if i == 60:  # by then all models of the lists have been loaded
                 self.settle()
-                before = lab.kernel()
+                before = lab.kernel(), self.heap()
         self.settle()
-        assert lab.kernel() - before < 50e6
+        for name, now, then in zip(("kernel", "page"), (lab.kernel(), self.heap()), before):
+            assert now - then < 50e6, f"the {name} grew by {(now - then) / 1e6:.0f} MB"
         return self.copied()
+
+    def heap(self):
+        """Bytes of the page's scripts, without what is no longer used."""
+        session = self.context.new_cdp_session(self.page)
+        session.send("HeapProfiler.collectGarbage")
+        session.send("Performance.enable")
+        found = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
+        session.detach()
+        return found["JSHeapUsedSize"]

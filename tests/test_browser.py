@@ -11,6 +11,7 @@ import pytest
 from browser import ARTEFACTS, BROWSER, BROWSERS, Server, View, lab_server, launch
 from conftest import ROOT
 
+from ddvae.chem import draw_grid
 from ddvae.playground import WIDGETS
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -56,7 +57,7 @@ def words(widget):
 
 def wander(view, lab):
     """After a walk the browser shows what the point's last place gives: no gesture is left behind."""
-    made = view.walk(lab, view.wander)
+    made = view.walk(lab)
     pad = made.pads[0] if hasattr(made, "pads") else made.pad
     points = view.page.locator(".ddvae-point").first.evaluate("(e) => [e.style.left, e.style.top]")
     u, v = (float(place.removesuffix("%")) / 100 for place in points)
@@ -66,7 +67,7 @@ def wander(view, lab):
 
 def play_bricks(view):
     first = view.pictures()
-    view.drag(0, (0.5, 0.5), (0.8, 0.3), (0.21, 0.77))
+    view.drag(view.pad(0), (0.5, 0.5), (0.8, 0.3), (0.21, 0.77))
     view.settle()
     made = view.copied()
     assert made.point == pytest.approx(((2 * 0.21 - 1) * 1.5, (2 * 0.77 - 1) * 1.5), abs=0.02)
@@ -95,7 +96,7 @@ def play_bricks(view):
 def play_digits(view):
     first = view.pictures()
     for end, place in enumerate([(0.12, 0.9), (0.9, 0.1)]):
-        view.drag(1, [(0.3, 0.5), (0.7, 0.6)][end], (0.6, 0.2), place)
+        view.drag(view.pad(1), [(0.3, 0.5), (0.7, 0.6)][end], (0.6, 0.2), place)
         view.settle()
         made = view.copied()
         assert made.pads[0].points[end] == pytest.approx(place, abs=0.01) and made.large == made.ENDS[end]
@@ -118,7 +119,7 @@ def play_molecules(view):
     view.settle()
     made = view.copied()
     assert words(made.told) in view.text() and view.pictures()[0] == made.pad.picture
-    view.drag(0, (0.5, 0.5), (0.3, 0.4), (0.35, 0.65))
+    view.drag(view.pad(0), (0.5, 0.5), (0.3, 0.4), (0.35, 0.65))
     view.settle()
     made = view.copied()
     assert made.point == pytest.approx((-0.9, 0.9), abs=0.05)
@@ -147,6 +148,16 @@ def play_search(view):
     assert made.round.value == 2 and words(made.best) in view.text()
     dots = view.page.locator(".js-plotly-plot:visible").first.locator("path.point")
     assert dots.count() == sum(len(trace.x) for trace in made.map.data if "markers" in trace.mode)
+    assert view.pictures() == [bytes(made.drawn.value)]
+    scored = [
+        (trace, i) for trace in made.map.data if trace.name.startswith("round") for i in range(len(trace.x))
+    ]
+    trace, i = min(scored, key=lambda dot: dot[0].customdata[dot[1]][1])  # nobody's best: no circle above it
+    before = sum(len(other.x) for other in made.map.data[: made.map.data.index(trace)])
+    dots.nth(before + i).hover(force=True)
+    smiles, score = trace.customdata[i]
+    view.settle()
+    assert view.pictures() == [draw_grid([smiles], [f"{score:.2f}"], 1, (380, 180))]
 
 
 PLAYS = {"Bricks": play_bricks, "Digits": play_digits, "Molecules": play_molecules, "A search": play_search}
@@ -165,17 +176,7 @@ def test_a_search_in_jupyterlab(view, lab):
     view.open(lab, WIDGETS["A search"])
     play_search(view)
     view.look("search")
-    kinds = view.copied().search.options
-
-    def gesture(random):
-        if random.random() < 0.1:
-            view.page.get_by_label("search", exact=True).select_option(str(random.choice(kinds)))
-        else:
-            handle.focus()
-            view.page.keyboard.press(str(random.choice(["ArrowLeft", "ArrowRight", "Home", "End"])))
-
-    handle = view.page.locator(".widget-inline-hbox", has_text="round").locator(".noUi-handle")
-    made = view.walk(lab, gesture)
+    made = view.walk(lab)
     assert words(made.best) in view.text()
 
 

@@ -3,8 +3,10 @@
 import dataclasses
 
 import pytest
+from plotly.callbacks import Points
 
 from ddvae import replay
+from ddvae.chem import draw_grid
 from ddvae.optimization import axes, best_so_far, encoded, go_on, hunt, zinc_models
 
 
@@ -29,6 +31,10 @@ def test_rounds_are_replayed_and_one_more_is_run(small):
     drawn = sum(len(trace.x) for trace in widget.map.data if trace.name == "round 1")
     assert drawn == sum(row["status"] == "scored" for row in first)
     assert "until=1" in widget.copy.text
+    dots = next(trace for trace in widget.map.data if trace.name == "round 1")
+    for i, row in enumerate(row for row in first if row["status"] == "scored"):
+        widget._point_at(dots, Points(point_inds=[i]), None)
+        assert widget.drawn.value == draw_grid([row["smiles"]], [f"{row['score']:.2f}"], 1, (380, 180))
     widget.more.click()
     assert widget.round.value == 2 and "round 2, live:" in widget.told.value and not widget.more.disabled
     live = [row for row in widget.rows if row["round"] == 2]
