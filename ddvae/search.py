@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .bo import Box, View, check_acquisition, propose
 from .chem import canonical, heavy_atoms
-from .files import replace_file
+from .files import load_checkpoint, replace_file, save_checkpoint
 from .gp import Hyperparameters, SparseGP
 from .workers import map_chunks
 
@@ -216,11 +216,10 @@ def _start(folder: Path | None, search: Search, codes: Tensor, values: Tensor) -
     """Hyper-parameters of what is known at first, from which every round's fit goes on."""
     file = None if folder is None else folder / START
     if file is not None and file.is_file():
-        return Hyperparameters(**torch.load(file, weights_only=True))
+        return Hyperparameters(**load_checkpoint(file)["model"])
     hyper = SparseGP.fit(codes, values, seed=search.seed, amplitude=search.amplitude).hyper
     if file is not None:
-        with replace_file(file) as path:
-            torch.save(vars(hyper), path)
+        save_checkpoint(file, {"model": vars(hyper)})
     return hyper
 
 
