@@ -4,15 +4,16 @@ The training step takes real molecules, batches of 512, two threads; see `ddvae.
 """
 
 import argparse
-import csv
 import sys
 
+from timing import write_csv
+
 from ddvae.measurements import MEASUREMENTS, record
-from ddvae.speed import table
+from ddvae.speed import PARTS, table
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="step,share,decode,sample,memory", help="default: %(default)s")
+    parser.add_argument("--only", default=",".join(PARTS), help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
     parser.add_argument("--csv", help="also write the table to this file")
     parser.add_argument("--record", nargs="+", choices=MEASUREMENTS, help="keep measurements for chapter 8")
@@ -32,7 +33,4 @@ if __name__ == "__main__":
             flush=True,
         )
     if arguments.csv:
-        with open(arguments.csv, "w", newline="") as file:
-            writer = csv.DictWriter(file, rows[0])
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(arguments.csv, rows)

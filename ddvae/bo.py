@@ -34,7 +34,8 @@ class Box:
 
     def __post_init__(self):
         if self.low.shape != self.high.shape or not (self.low < self.high).all():
-            raise ValueError("low and high of the box do not bound one; expected low < high everywhere")
+            ends = f"low is {self.low.tolist()} and high is {self.high.tolist()}"
+            raise ValueError(f"{ends:.200}; expected low < high in every dimension")
 
     @classmethod
     def around(cls, codes: Tensor) -> "Box":

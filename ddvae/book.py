@@ -207,28 +207,27 @@ def _run_chapter(name: str, parameters: dict, out: Path, resume: bool) -> dict:
     if resume and done.exists() and done.read_text() == json.dumps(state):
         return {"chapter": name, "status": "unchanged", "seconds": 0.0, "error": ""}
     done.unlink(missing_ok=True)
-    (out / "notebooks").mkdir(parents=True, exist_ok=True)
-    status, error = "done", ""
-    try:
-        papermill.execute_notebook(
-            NOTEBOOKS / f"{name}.ipynb",
-            out / "notebooks" / f"{name}.ipynb",
-            parameters,
-            cwd=str(NOTEBOOKS),
-            kernel_name="python3",
-            language="python",
-            progress_bar=False,
-        )
-        state["sources"] = _fingerprint(
-            NOTEBOOKS / f"{name}.ipynb"
-        )  # it may have kept results beside records
+    source, status, error = NOTEBOOKS / f"{name}.ipynb", "done", ""
+    with replace_file(out / "notebooks" / source.name) as beside:
+        try:
+            papermill.execute_notebook(
+                source,
+                beside,
+                parameters,
+                cwd=str(NOTEBOOKS),
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+            )
+        except Exception as problem:  # one chapter's failure must not keep the others from running
+            # Papermill's own message is the whole traceback; the error in the cell is what counts.
+            kind = getattr(problem, "ename", type(problem).__name__)
+            words = getattr(problem, "evalue", str(problem)).strip().splitlines() or [""]
+            status, error = "failed", f"{kind}: {words[0]}"
+    if status == "done":
+        state["sources"] = _fingerprint(source)  # it may have kept results beside records
         with replace_file(done) as path:
             path.write_text(json.dumps(state))
-    except Exception as problem:  # one chapter's failure must not keep the others from running
-        # Papermill's own message is the whole traceback; the error in the cell is what counts.
-        kind = getattr(problem, "ename", type(problem).__name__)
-        words = getattr(problem, "evalue", str(problem)).strip().splitlines() or [""]
-        status, error = "failed", f"{kind}: {words[0]}"
     return {"chapter": name, "status": status, "seconds": time.monotonic() - started, "error": error}
 
 
@@ -242,11 +241,15 @@ def _fingerprint(notebook: Path) -> str:
 
 
 def _clear(out: Path, chapters: tuple[str, ...], everything: bool) -> None:
-    """Removes what a regeneration of these chapters, or of all, wrote before, and nothing else."""
+    """Removes what a regeneration of these chapters, or of all, wrote before, and nothing else.
+
+    Trained runs serve several chapters, and may have taken days: they go with all chapters only.
+    """
     for name in CHAPTERS if everything else chapters:
         shutil.rmtree(out / name, ignore_errors=True)
         (out / "notebooks" / f"{name}.ipynb").unlink(missing_ok=True)
-    shutil.rmtree(out / "trained", ignore_errors=True)
+    if everything or set(chapters) == set(CHAPTERS):
+        shutil.rmtree(out / "trained", ignore_errors=True)
 
 
 def summary(rows: list[dict], out: Path) -> str:

@@ -1,6 +1,7 @@
 """What each command of `python -m ddvae` does; `__main__` says how it is called."""
 
 import argparse
+import csv
 import importlib
 import json
 import sys
@@ -166,7 +167,7 @@ def presets(arguments: argparse.Namespace) -> int:
 def optimize(arguments: argparse.Namespace) -> int:
     from .chem import canonical
     from .records import RUNS, load_codec
-    from .search import Search, apply_score, optimize
+    from .search import Search, optimize
     from .smiles import own_molecules, zinc
 
     score = _named_function(arguments.score)
@@ -181,11 +182,12 @@ def optimize(arguments: argparse.Namespace) -> int:
         molecules = zinc("train")
     strings = molecules.drawn(arguments.n_start).strings()
     print(f"scoring {len(strings)} molecules of {molecules.source} to begin with", file=sys.stderr)
+    values = _start_values(score, strings, arguments)
     done = optimize(
         score,
         codec.decode,
         codec.encode(strings),
-        [value for value, _ in apply_score(score, strings, arguments.time_limit)],
+        values,
         known=[one for one in canonical(strings) if one],
         search=search,
         out=arguments.out,
@@ -200,6 +202,29 @@ def optimize(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _start_values(score: Callable, strings: list[str], arguments: argparse.Namespace) -> list[float]:
+    """Scores of the molecules to begin with; a search that goes on takes those that it began with.
+
+    Their column bears the score's name, for another score is another search.
+    """
+    from .files import replace_file
+    from .search import apply_score
+
+    file = arguments.out / "start.csv"
+    if arguments.resume and file.is_file():
+        with open(file, newline="") as stream:
+            kept = list(csv.DictReader(stream))
+        if [(row["smiles"], arguments.score in row) for row in kept] == [(one, True) for one in strings]:
+            return [float(row[arguments.score]) for row in kept]
+    found = apply_score(score, strings, arguments.time_limit)
+    if all(status != "scored" for _, status in found):
+        raise ValueError(f"score failed on all {len(strings)} molecules; the first one {found[0][1]}")
+    with replace_file(file) as beside, open(beside, "w", newline="") as stream:
+        rows = [(one, value, status) for one, (value, status) in zip(strings, found)]
+        csv.writer(stream).writerows([("smiles", arguments.score, "status"), *rows])
+    return [value for value, _ in found]
+
+
 def _named_function(name: str) -> Callable:
     """The function that "module:function" names, the working directory included."""
     module, _, function = name.partition(":")
@@ -210,5 +235,5 @@ def _named_function(name: str) -> Callable:
     except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(f"score is {name!r} ({error}); expected module:function, importable") from None
     if not callable(found):
-        raise ValueError(f"score is {name!r}, which is no function")
+        raise ValueError(f"score is {name!r}, which is no function; expected module:function")
     return found

@@ -39,7 +39,7 @@ class Bricks:
     @property
     def has_weights(self) -> bool:
         """Whether the trained model is on record: `certainty` needs it."""
-        return (self.record.folder / "weights.pt").is_file()
+        return self.record.has_weights
 
     @property
     def epochs(self) -> list[int]:
@@ -176,7 +176,8 @@ class Molecules:
         if canonical([smiles.strip()])[0] is None:
             raise ValueError(f"{smiles.strip()[:60]!r} is no molecule; expected a SMILES string")
         if unknown := self.codec.vocabulary.lacks(smiles.strip()):
-            raise ValueError(f"the model knows no {unknown!r}, which is in {smiles.strip()[:60]!r}")
+            known = self.codec.vocabulary.symbols
+            raise ValueError(f"the model knows no {unknown!r} of {smiles.strip()[:60]!r}; expected {known}")
         return smiles.strip()
 
     def map(self, size: int = 41) -> tuple[np.ndarray, np.ndarray]:

@@ -30,7 +30,6 @@ __all__ = [
     "gru_forward",
     "has_bfloat16_unit",
     "power_draws",
-    "release",
     "transpose_with_ones",
 ]
 
@@ -118,12 +117,6 @@ def empty(*shape: int, like: Tensor, dtype: torch.dtype | None = None) -> Tensor
             chosen = -1
         start = -_blocks[chosen].ctypes.data % ALIGNMENT
         return torch.from_numpy(_blocks[chosen][start : start + size]).view(dtype).view(shape)
-
-
-def release() -> None:
-    """Gives memory that `empty` kept for later back to the system."""
-    with _lock:
-        _blocks[:] = [_blocks[i] for i in range(len(_blocks)) if not _unused(i)]
 
 
 def _unused(i: int) -> bool:

@@ -20,10 +20,13 @@ def guillotine_cells(probs: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Lower and upper corners, (2^L, 2) each, in float64.
 
+    Raises:
+        ValueError: probs has another length.
+
     Source: derived in chapter 1.
     """
     half = round(len(probs) ** 0.5)
-    if half * half != len(probs):
+    if half * half != len(probs) or half & (half - 1):
         raise ValueError(f"probs has {len(probs)} entries; expected 2^L with L even")
     table = (probs.double() / probs.double().sum()).view(half, half)
     strips, within = table.sum(1), table / table.sum(1, keepdim=True)
@@ -47,11 +50,14 @@ def set_supports(
         tokens: (N, L), fewer than the encoder has features.
         low, high: (N, D), ends of the supports inside (-1, 1).
         gain: Factor on the recurrent layers' initial weights.
+
+    Raises:
+        ValueError: the encoder has no squash.
     """
-    for parameter in encoder.gru.parameters():
-        parameter.mul_(gain)
     if encoder.head.squash is None:
         raise ValueError("squash is None; expected an encoder whose supports lie in the unit cube")
+    for parameter in encoder.gru.parameters():
+        parameter.mul_(gain)
     stretch = {"tanh": 1.0, "sigmoid": 2.0}[encoder.head.squash]
     ends = stretch * torch.atanh(low), stretch * torch.atanh(high)
     raw = torch.cat([(ends[0] + ends[1]) / 2, ((ends[1] - ends[0]) / 2).log()], dim=1)

@@ -10,10 +10,8 @@ from .parity import parity
 from .records import RUNS, provenance
 from .speed import (
     MODELS,
-    bandwidth,
     costs,
     ladder,
-    matrix_rate,
     precision_gap,
     released_progress,
     roofline,
@@ -26,9 +24,7 @@ FOLDER = RUNS / "speed"
 MEASUREMENTS: dict[str, Callable[[], list[dict]]] = {
     "table": lambda: list(table(["step", "share", "decode", "sample", "memory"])),
     "ladder": ladder,
-    "roofline": lambda: [
-        {"matrix_rate": matrix_rate(), "bandwidth": bandwidth()} | row for row in roofline()
-    ],
+    "roofline": roofline,
     "costs": costs,
     "precision": lambda: precision_gap("MOSES 2x512"),
     "released": lambda: [row for label in MODELS for row in released_progress(label, minutes=3)],
@@ -58,8 +54,10 @@ def measured(name: str, budget: str) -> list[dict]:
     """A measurement of `MEASUREMENTS`: read at "recorded", else made now, shorter at "laptop" and "smoke".
 
     Raises:
-        KeyError: there is no such measurement.
+        ValueError: there is no such measurement.
     """
+    if name not in MEASUREMENTS:
+        raise ValueError(f"name is {name!r}; expected one of {', '.join(MEASUREMENTS)}")
     if budget == "recorded":
         return json.loads((FOLDER / f"{name}.json").read_text())["rows"]
     return _SHORT.get(budget, {}).get(name, MEASUREMENTS[name])()

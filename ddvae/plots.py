@@ -1,4 +1,4 @@
-"""The house style of figures and how they are shown and saved; with `pictures` the only users of plotly."""
+"""The house style of figures and how they are shown and saved."""
 
 import base64
 import functools

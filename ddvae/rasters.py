@@ -51,7 +51,7 @@ def digit_raster(images: np.ndarray, scale: int = 6) -> bytes:
 
 
 def plane_raster(valid: np.ndarray, distinct: np.ndarray) -> bytes:
-    """A plane of molecules: valid squares blue, others grey, borders between strings dark."""
+    """A plane of molecules: valid squares blue, others grey, shades part neighbouring strings."""
     labels = np.unique(distinct, return_inverse=True)[1].reshape(distinct.shape)
     colours = np.array([[214, 214, 214], [133, 188, 220]], dtype=np.uint8)
     # neighbouring strings differ in shade, so that regions are seen without lines as thick as they are

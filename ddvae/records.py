@@ -89,6 +89,11 @@ class Record:
         minutes = self.seconds / 60
         return f"{self.name}, {epochs} epochs, seed {self.seed}, {minutes:.1f} min"
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether the record was kept with its weights."""
+        return (self.folder / WEIGHTS).is_file()
+
     def model(self) -> VAE:
         """The trained model.
 
@@ -350,8 +355,10 @@ def _begin(folder: Path, settings: dict, resume: bool) -> bool:
             "expected the same run, another folder, or a start without resume"
         )
     if not resume or found is None:
-        for name in ("run.json", CHECKPOINT, CURVE, METRICS):
-            (folder / name).unlink(missing_ok=True)
+        (folder / "run.json").unlink(missing_ok=True)  # first: with it a folder is a whole record
+        for kind in ("*.pt", "*.npz", "*.csv", "*.json"):  # among them what was kept beside the record
+            for path in folder.glob(kind):
+                path.unlink()
         shutil.rmtree(folder / "snapshots", ignore_errors=True)
         with replace_file(folder / SETTINGS) as path:
             path.write_text(json.dumps(settings))

@@ -349,8 +349,23 @@ def released_progress(label: str, minutes: float, batch: int = 512) -> list[dict
     return rows
 
 
+PARTS = ("step", "share", "decode", "sample", "memory")
+"""Of `table`."""
+
+
 def table(parts: list[str], rounds: int = 3, batch: int = 512) -> Iterator[dict]:
-    """Rows of the comparison, as they are measured: step, share, decode, sample, memory."""
+    """Rows of the comparison, as they are measured.
+
+    Args:
+        parts: Out of `PARTS`.
+        rounds, batch: Of what is timed.
+
+    Raises:
+        ValueError: there is no such part.
+    """
+    unknown = [part for part in parts if part not in PARTS]
+    if unknown:
+        raise ValueError(f"part is {unknown[0]!r}; expected some of {', '.join(PARTS)}")
 
     def row(what: str, values: dict) -> dict:
         least, aim = GOALS[what]

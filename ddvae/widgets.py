@@ -11,6 +11,7 @@ import ipywidgets as ui
 from . import rasters
 from .chem import canonical, draw_grid, score_parts
 from .explore import Bricks, Digits, Molecules
+from .kernels import KERNELS
 from .pad import CopyButton, Pad
 from .records import load_codec, recorded
 from .score import combine
@@ -50,10 +51,7 @@ class BrickExplorer(ui.VBox):
         "DD-VAE, tricube": "bricks-ddvae-tricube",
         "DD-VAE, best layout": "bricks-layout-uniform",
         "VAE, Gaussian": "bricks-vae-gaussian",
-    } | {
-        f"DD-VAE, {kernel}, exact expectation": f"bricks-packed-{kernel}"
-        for kernel in ("uniform", "triangular", "epanechnikov", "quartic", "triweight", "tricube", "cosine")
-    }
+    } | {f"DD-VAE, {kernel}, exact expectation": f"bricks-packed-{kernel}" for kernel in KERNELS}
 
     def __init__(self, model="DD-VAE, uniform", epoch=None, point=(0.1, 0.1), temperature=None):
         if model not in self.MODELS:
@@ -211,11 +209,15 @@ class DigitPlane(ui.VBox):
 
 
 @functools.cache
-def _space(through: tuple[str, str, str] | None) -> Molecules:
-    """A plane through the latent space of the recorded ZINC model."""
+def _zinc_plane() -> Molecules:
+    """The plane of the principal axes of codes of the recorded ZINC model."""
     record = recorded("zinc-ddvae-tricube")[0]
     drawn = [string.decode() for string in record.arrays["samples"][:2_000]]
-    return Molecules(load_codec(record.folder), [one for one in canonical(drawn) if one], through)
+    return Molecules(load_codec(record.folder), [one for one in canonical(drawn) if one])
+
+
+def _space(through: tuple[str, str, str] | None) -> Molecules:
+    return _zinc_plane() if through is None else Molecules(_zinc_plane().codec, [], through)
 
 
 class MoleculeExplorer(ui.VBox):

@@ -88,6 +88,13 @@ def test_fresh_removes_what_was_generated_and_nothing_else(small_book):
     assert not (out / "trained" / "old").exists() and not (out / "02_two" / "old.csv").exists()
 
 
+def test_a_single_chapter_leaves_the_trained_runs_of_others(small_book):
+    out = small_book / "out"
+    (out / "trained" / "old").mkdir(parents=True)
+    reproduce(("02_two",), "smoke", out)
+    assert (out / "trained" / "old").exists()
+
+
 def test_exit_code_and_summary(small_book, capsys):
     words = ["reproduce", "--budget", "smoke", "--out", str(small_book / "out")]
     assert __main__.main(words) == 0

@@ -66,8 +66,6 @@ def test_memory_is_used_again_only_when_free():
     c = fused.empty(1 << 20, like=like)
     assert c.data_ptr() == address and c.data_ptr() % 64 == 0
     del b, c
-    fused.release()
-    assert not any(block.nbytes > 1 << 22 for block in fused._blocks)
 
 
 SCRIPT = """

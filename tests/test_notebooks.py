@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT
 
 from ddvae.book import CHAPTERS, PAGES
+from ddvae.experiments import BUDGETS
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("**/*.ipynb"))
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
@@ -75,6 +76,14 @@ def test_cells_are_short(path):
         lines = cell.source.splitlines()
         assert len(lines) <= 15 and max(map(len, lines), default=0) <= 120, cell.source
         assert sum(line.startswith(("def ", "class ")) for line in lines) <= 1
+
+
+@each_chapter
+def test_every_budget_is_provided_for(path):
+    for cell in cells(path):
+        for node in ast.walk(ast.parse(cell.source)):
+            if isinstance(node, ast.Subscript) and ast.unparse(node.slice) == "budget":
+                assert {key.value for key in node.value.keys} == set(BUDGETS), cell.source
 
 
 @each_chapter

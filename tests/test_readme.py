@@ -168,6 +168,12 @@ def test_links_lead_somewhere():
         assert target.startswith("http") or (ROOT / target).exists(), target
 
 
+def test_each_module_is_named():
+    told = README[README.index("    ddvae/ ") : README.index("    figures/ ")]
+    modules = {path.stem for path in (ROOT / "ddvae").glob("[!_]*.py")}
+    assert modules == modules & set(told.split()), modules - set(told.split())
+
+
 def test_each_widget_moves():
     films = set(re.findall(r'src="(figures/widgets/\w+\.webp)"', README))
     assert films == {f"figures/widgets/{kind.__name__}.webp" for kind in WIDGETS.values()}

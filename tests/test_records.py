@@ -88,8 +88,9 @@ def test_without_resume_nothing_of_an_earlier_run_stays(tmp_path):
     train(name, "smoke", seed=1, folder=tmp_path, progress=False)
     (tmp_path / "snapshots").mkdir()
     (tmp_path / "snapshots" / "0058.npy").touch()
+    (tmp_path / "laws-100.json").touch()
     assert train(name, "smoke", seed=2, folder=tmp_path, time_limit=0.0, progress=False) is None
-    assert not (tmp_path / "run.json").exists()
+    assert not any((tmp_path / old).exists() for old in ("run.json", "weights.pt", "laws-100.json"))
     record = train(name, "smoke", seed=2, folder=tmp_path, resume=True, progress=False)
     assert record.seed == 2 and [k for k in record.arrays if k.startswith("snap")] == ["snapshot_0001"]
 

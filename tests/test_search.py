@@ -1,6 +1,7 @@
 """The loop: kept, killed, resumed; scores that fail in every way."""
 
 import math
+import sys
 import time
 from dataclasses import astuple, replace
 
@@ -114,8 +115,7 @@ def test_failures_are_named():
     ]
     found = apply_score(slow, ["C", "CCC"], time_limit=1.0)
     assert found[0] == (1.0, "scored") and found[1][1].startswith("failed: over 1 s")
-    with pytest.raises(ValueError, match="failed on all 1 molecules; the first one failed: RuntimeError"):
-        apply_score(picky, ["O"])
+    assert apply_score(picky, ["O"])[0][1] == "failed: RuntimeError: no oxygen please"
 
 
 @pytest.mark.parametrize("answer", [[1.0], "text", None, [[1.0], [2.0]], ["a", "b"]])
@@ -133,6 +133,12 @@ def test_nothing_valid(start):
 def test_bad_settings(start):
     with pytest.raises(ValueError, match="rounds is 0; expected a whole number from 1"):
         Search(rounds=0)
+    for name, value in (("max_heavy_atoms", 0), ("keep", -1), ("batch", 1.5)):
+        with pytest.raises(ValueError, match=f"{name} is {value}; expected a whole number from 1"):
+            Search(**{name: value})
+    shapes = r"codes and values have shapes \(50, 3\) and \(49,\); expected \(N, D\) and \(N,\)"
+    with pytest.raises(ValueError, match=shapes):
+        optimize(count_carbon, decode, start[0], start[1][1:], search=SEARCH)
     with pytest.raises(ValueError, match="expected targets that differ"):
         optimize(count_carbon, decode, start[0], [1.0] * 50, search=SEARCH)
 
@@ -147,3 +153,17 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert {"scored"} <= {one.status for one in found} and len(found[0].code) == 64
     assert main([*words, "--score", "rings:nothing"]) == 2
     assert "expected module:function, importable" in capsys.readouterr().err
+    (tmp_path / "rings.py").write_text(
+        "def count(smiles):\n    raise OSError\ndef fails(smiles):\n    raise OSError('no server')\n"
+    )
+    monkeypatch.delitem(sys.modules, "rings")
+    words = [*words, "--acquisition", "local", "--out", "found", "--resume"]
+    assert main(words) == 0  # the molecules to begin with are not scored again
+    assert same(read_evaluations(tmp_path / "found"), found)
+    assert main([*words, "--score", "rings:fails"]) == 2
+    assert "score failed on all 60 molecules; the first one failed: OSError" in capsys.readouterr().err
+
+
+def test_a_score_that_always_fails_ends_nothing(start):
+    found = optimize(picky, decode, *start, search=replace(SEARCH, rounds=1, batch=1))
+    assert {one.status.split(":")[0] for one in found} <= {"failed", "invalid", "duplicate", "scored"}
