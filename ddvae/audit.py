@@ -12,11 +12,11 @@ import torch
 from .curves import LEVELS, curve, from_most_accurate, kept_beside, table_runs, table_three
 from .metrics import evaluate
 from .optimization import on_record, zinc_models
-from .outcomes import best_molecules
+from .outcomes import best_molecules, spread
 from .records import Record, load_codec
 from .score import score
 
-__all__ = ["DIFFERENCES", "Difference", "Pair", "audit_row", "effect_of", "greedy_and_drawn", "spread"]
+__all__ = ["DIFFERENCES", "Difference", "Pair", "audit_row", "effect_of", "greedy_and_drawn"]
 
 Runs = Callable[[str], list[Record]]
 """Records of a preset, recorded or trained for the occasion."""
@@ -94,14 +94,6 @@ def _favour(effect: float, low: float, high: float, better: str) -> str:
     if low <= 0 <= high:
         return "nobody"
     return "the code" if (effect < 0) == (better == "lower") else "the text"
-
-
-def spread(values: list[float]) -> str:
-    """Mean and standard deviation, as text."""
-    if not values:
-        return "–"
-    more = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.4g}{more}"
 
 
 def _between(text: str, code: str, result: str) -> Callable[[Runs], Pair]:

@@ -5,9 +5,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .audit import Pair, effect_of, spread
+from .audit import Pair, effect_of
 from .curves import LEVELS, curve, table_runs, table_three
 from .optimization import on_record, zinc_models
+from .outcomes import spread
 from .quality import METRICS, contest
 from .records import recorded
 

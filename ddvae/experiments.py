@@ -187,7 +187,7 @@ def _raw_codes(model: VAE, tokens: Tensor) -> Tensor:
         return model.encoder.head.linear(model.encoder.features(tokens.float()))
 
 
-_BRICKS_RATE = Step(5e-3, factor=0.5, every=20)
+_RELEASED_RATE = Step(5e-3, factor=0.5, every=20)
 _DIGITS_TEMPERATURE = LogLinear(0.01, 1e-3, begin=0, finish=100)
 _BRICKS_EPOCHS = {"smoke": 1, "laptop": 6}
 
@@ -203,7 +203,7 @@ def _published_bricks(title: str, proposal: str, beta: float, temperature: LogLi
         proposal,
         Run(
             epochs=100,
-            learning_rate=_BRICKS_RATE,
+            learning_rate=_RELEASED_RATE,
             beta=Linear(0.0, beta, begin=2, finish=100),
             temperature=temperature,
             scores=None if temperature is None else READINGS["released"]["scores"],
@@ -230,7 +230,7 @@ def _published_digits(
         proposal,
         Run(
             epochs=150,
-            learning_rate=Step(5e-3, factor=0.5, every=20),
+            learning_rate=_RELEASED_RATE,
             beta=Linear(1e-5, beta, begin=4, finish=100),
             temperature=temperature,
             scores=None if temperature is None else READINGS["released"]["scores"],

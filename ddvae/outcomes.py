@@ -9,7 +9,7 @@ from .optimization import METHODS
 from .paper import PRINTED
 from .records import Record
 
-__all__ = ["best_molecules", "decode_table", "held_out_table", "ours", "search_table", "table_four"]
+__all__ = ["best_molecules", "decode_table", "held_out_table", "ours", "search_table", "spread", "table_four"]
 
 _FIT = {"LL": "log_likelihood", "RMSE": "rmse"}
 
@@ -35,10 +35,14 @@ def table_four(models: dict[str, Record], fits: dict[str, dict], hunts: dict[str
             "valid (%)": record.results["valid"],
             "valid or empty (%)": record.results["valid_or_empty"],
         }
-        rows.append(row | {name: _spread([fit[key] for fit in here]) for name, key in _FIT.items()})
+        rows.append(
+            row | {name: spread([fit[key] for fit in here], ".3f", ".3f") for name, key in _FIT.items()}
+        )
         rows[-1] |= dict(zip(("top 1", "top 2", "top 3"), _top_three(hunts[title])))
         rows.append({"model": "  in the paper"} | _printed_row(title))
-        constant = {name: _spread([fit[f"constant {key}"] for fit in here]) for name, key in _FIT.items()}
+        constant = {
+            name: spread([fit[f"constant {key}"] for fit in here], ".3f", ".3f") for name, key in _FIT.items()
+        }
         rows.append({"model": "  a constant, same splits"} | constant)
     return rows
 
@@ -60,7 +64,7 @@ def search_table(hunts: dict[str, dict]) -> list[dict]:
             row |= {"predicted": _mean(line["mean"] for lines in scored for line in lines)}
             row |= {"came": _mean(line["score"] for lines in scored for line in lines)}
             best = [max(line["score"] for line in lines) for lines in scored]
-            rows.append(row | {"best a seed": _spread(best, 2), "best": max(best, default=np.nan)})
+            rows.append(row | {"best a seed": spread(best, ".2f", ".2f"), "best": max(best, default=np.nan)})
     return rows
 
 
@@ -141,14 +145,19 @@ def _printed_row(title: str) -> dict:
     return row | {name: f"{row[name]:.3f}" for name in _FIT}
 
 
+def _fitted(fits: list[dict], prefix: str = "") -> dict[str, str]:
+    """LL and RMSE over fits."""
+    return {name: spread([fit[prefix + key] for fit in fits], ".3f", ".3f") for name, key in _FIT.items()}
+
+
 def _mean(values: Iterable[float]) -> float:
     values = list(values)
     return statistics.fmean(values) if values else float("nan")
 
 
-def _spread(values: Sequence[float], digits: int = 3) -> str:
-    """Mean and standard deviation, as text."""
+def spread(values: Sequence[float], mean: str = ".4g", deviation: str = ".2g") -> str:
+    """Mean and, of more than one value, standard deviation, as text in these formats."""
     if not values:
         return "–"
-    more = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.{digits}f}{more}"
+    more = f" ± {statistics.stdev(values):{deviation}}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):{mean}}{more}"

@@ -28,18 +28,10 @@ __all__ = ["Diverged", "Fitted", "autocast", "fit", "seed_everything"]
 
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.csv"
-COLUMNS = (
-    "epoch",
-    "step",
-    "beta",
-    "temperature",
-    "learning_rate",
-    "value",
-    "reconstruction",
-    "kl",
-    "exact",
-    "seconds",
-)
+TERMS = ("value", "reconstruction", "kl", "exact")
+"""Of the objective (`vae.Terms`), averaged over an epoch."""
+COLUMNS = ("epoch", "step", "beta", "temperature", "learning_rate", *TERMS, "seconds")
+"""Of the log."""
 
 
 class Diverged(FloatingPointError):
@@ -164,12 +156,12 @@ class _State:
             if self.finite():
                 raise
             raise Diverged(self._diagnosis({})) from error
-        means = [_mean(getattr(terms, name), batch) for name in COLUMNS[5:9]]
+        means = [_mean(getattr(terms, name), batch) for name in TERMS]
         self.optimizer.zero_grad(set_to_none=True)
         (-means[0]).backward()
         values = torch.stack([m.detach().double() for m in means]).cpu()
         if not values.isfinite().all():
-            raise Diverged(self._diagnosis(dict(zip(COLUMNS[5:9], values.tolist()))))
+            raise Diverged(self._diagnosis(dict(zip(TERMS, values.tolist()))))
         if self.run.clip_value is not None:
             nn.utils.clip_grad_value_(self.model.parameters(), self.run.clip_value)
         if self.run.clip_norm is not None:
@@ -179,7 +171,7 @@ class _State:
             self.average.update_parameters(self.model)
         self.step += 1
         if self.held is not None:
-            self.held = self.run.beta.follow(self.held, values[3].item(), epoch)
+            self.held = self.run.beta.follow(self.held, values[TERMS.index("exact")].item(), epoch)
         self.sums += torch.cat([values, torch.ones(1)])
 
     def beta(self, epoch: float) -> float:
