@@ -112,8 +112,8 @@ class Optimisation:
         return (self.folder / "search" / "evaluations.csv").read_text()
 
 
-WORKS = [Training, Optimisation, *([Reproduction] if FAULTS >= 30 else [])]
-"""Chapters take long; `test_book` interrupts one."""
+WORKS = [Optimisation, *([Training, Reproduction] if FAULTS >= 30 else [])]
+"""The suite's time is short, and `test_train` and `test_book` interrupt the other two."""
 
 
 @pytest.mark.timeout(1200)
