@@ -168,7 +168,7 @@ def reproduce(
         status, seconds, error = (rows[-1][key] for key in ("status", "seconds", "error"))
         print(f"{name}: {status} after {seconds:.0f} s {error}", flush=True)
     with replace_file(out / "index.html") as path:
-        path.write_text(index_page(out, rows))
+        path.write_text(index_page(out, rows, NOTEBOOKS))
     return rows
 
 

@@ -214,8 +214,12 @@ def _start_values(score: Callable, strings: list[str], arguments: argparse.Names
     if arguments.resume and file.is_file():
         with open(file, newline="") as stream:
             kept = list(csv.DictReader(stream))
-        if [(row["smiles"], arguments.score in row) for row in kept] == [(one, True) for one in strings]:
-            return [float(row[arguments.score]) for row in kept]
+        if [(row["smiles"], arguments.score in row) for row in kept] != [(one, True) for one in strings]:
+            raise ValueError(
+                f"{file} holds other molecules, or another score of them than {arguments.score!r}; "
+                "expected the same search, another folder, or a start without resume"
+            )
+        return [float(row[arguments.score]) for row in kept]
     found = apply_score(score, strings, arguments.time_limit)
     if all(status != "scored" for _, status in found):
         raise ValueError(f"score failed on all {len(strings)} molecules; the first one {found[0][1]}")

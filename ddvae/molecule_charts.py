@@ -211,41 +211,32 @@ def search_map(rows: list[dict], known: dict[str, list] | None = None):
             name="ZINC",
             hoverinfo="skip",
         )
-    lost = [row for row in rows if row["status"] != "scored"]
     grey = {"size": 4, "color": COLOURS[7], "symbol": "x-thin", "line": {"width": 1, "color": COLOURS[7]}}
-    fig.add_scatter(
-        x=[row["x"] for row in lost],
-        y=[row["y"] for row in lost],
-        mode="markers",
-        marker=grey,
-        name="rejected",
-    )
+    lost = [row for row in rows if row["status"] != "scored"]
+    fig.add_scatter(**_places(lost), mode="markers", marker=grey, name="rejected")
     for index in sorted({row["round"] for row in rows}):
-        scored = [row for row in rows if row["round"] == index and row["status"] == "scored"]
-        fig.add_scatter(
-            x=[row["x"] for row in scored],
-            y=[row["y"] for row in scored],
-            mode="markers",
-            marker={"size": 8, "color": COLOURS[(index - 1) % len(COLOURS)], "symbol": index - 1},
-            **_told(scored),
-            name=f"round {index}",
-        )
+        here = [row for row in rows if row["round"] == index and row["status"] == "scored"]
+        look = {"size": 8, "color": COLOURS[(index - 1) % len(COLOURS)], "symbol": index - 1}
+        fig.add_scatter(**_places(here), **_told(here), mode="markers", marker=look, name=f"round {index}")
     path, best = [], -np.inf
     for row in rows:
         if row["status"] == "scored" and row["score"] > best:
             path, best = [*path, row], row["score"]
     fig.add_scatter(
-        x=[row["x"] for row in path],
-        y=[row["y"] for row in path],
+        **_places(path),
+        **_told(path),
         mode="lines+markers",
         line={"color": "black", "width": 1.5},
         marker={"size": 12, "symbol": "circle-open"},
-        **_told(path),
         name="best so far",
     )
     fig.update_xaxes(title="first principal axis of the codes")
     fig.update_yaxes(title="second principal axis")
     return fig
+
+
+def _places(rows: list[dict]) -> dict[str, list]:
+    return {axis: [row[axis] for row in rows] for axis in "xy"}
 
 
 def _told(rows: list[dict]) -> dict:

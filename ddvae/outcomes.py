@@ -35,15 +35,10 @@ def table_four(models: dict[str, Record], fits: dict[str, dict], hunts: dict[str
             "valid (%)": record.results["valid"],
             "valid or empty (%)": record.results["valid_or_empty"],
         }
-        rows.append(
-            row | {name: spread([fit[key] for fit in here], ".3f", ".3f") for name, key in _FIT.items()}
-        )
+        rows.append(row | _fitted(here))
         rows[-1] |= dict(zip(("top 1", "top 2", "top 3"), _top_three(hunts[title])))
         rows.append({"model": "  in the paper"} | _printed_row(title))
-        constant = {
-            name: spread([fit[f"constant {key}"] for fit in here], ".3f", ".3f") for name, key in _FIT.items()
-        }
-        rows.append({"model": "  a constant, same splits"} | constant)
+        rows.append({"model": "  a constant, same splits"} | _fitted(here, "constant "))
     return rows
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 __all__ = ["index_page"]
 
 
-def index_page(out: Path, rows: list[dict]) -> str:
+def index_page(out: Path, rows: list[dict], notebooks: Path) -> str:
     """The HTML page that shows all chapters of a folder, with their provenance.
 
     Args:
         out: The folder.
         rows: What `ddvae.book.reproduce` found, for chapters that failed.
+        notebooks: Where the chapters' notebooks are, for their titles.
     """
     failures = "".join(
         f"<p><b>{row['chapter']} failed:</b> {html.escape(row['error'])}</p>"
@@ -20,7 +21,7 @@ def index_page(out: Path, rows: list[dict]) -> str:
         if row["status"] == "failed"
     )
     pages = [json.loads(path.read_text()) for path in sorted(out.glob("[0-9][0-9]_*/page.json"))]
-    titles = [_title(out / "notebooks" / f"{page['chapter']}.ipynb") for page in pages]
+    titles = [_title(notebooks / f"{page['chapter']}.ipynb") for page in pages]
     sections = "\n".join(map(_section, pages, titles))
     links = " ".join(f'<a href="#{p["chapter"]}">{title}</a>' for p, title in zip(pages, titles))
     return f"""<!doctype html>

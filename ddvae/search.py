@@ -251,15 +251,14 @@ def _evaluate(
     mean, variance = view.gp.predict(proposed)
     decoded = decode(proposed.float())
     smiles = canonical(decoded)
-    limit = math.inf if search.max_heavy_atoms is None else search.max_heavy_atoms
-    sizes = [0] * len(smiles) if search.max_heavy_atoms is None else heavy_atoms(smiles)
+    largest = search.max_heavy_atoms or math.inf
     states: list[str] = []
-    for one, size in zip(smiles, sizes):
+    for one, size in zip(smiles, heavy_atoms(smiles)):
         if one is None:
             states.append("invalid")
         elif one in seen:
             states.append("duplicate")
-        elif size > limit:
+        elif size > largest:
             states.append("too large")
         elif search.keep is not None and states.count("new") == search.keep:
             states.append("left out")

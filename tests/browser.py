@@ -202,9 +202,7 @@ class View:
             ".widget-inline-hbox:visible .noUi-handle": self._wander_slider,
             ".widget-dropdown:visible select": self._wander_list,
             ".widget-text:visible input": self._wander_field,
-            ".widget-checkbox:visible input": lambda found, random: found.click(
-                force=True
-            ),  # it may be disabled
+            ".widget-checkbox:visible input": self._wander_box,
         }
         here = {place: answer for place, answer in kinds.items() if self.page.locator(place).count()}
         shares = np.array([3.0 if "pad" in place or "noUi" in place else 1.0 for place in here])
@@ -228,6 +226,9 @@ class View:
     def _wander_field(self, found, random):
         found.fill(str(random.choice(TYPED)))
         found.press("Enter")
+
+    def _wander_box(self, found, random):
+        found.click(force=True)  # it may be disabled
 
     def walk(self, lab):
         """Two hundred gestures at random: neither the kernel nor the page grows by 50 MB.

@@ -161,6 +161,10 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert main(words) == 0  # the molecules to begin with are not scored again
     assert same(read_evaluations(tmp_path / "found"), found)
     assert main([*words, "--score", "rings:fails"]) == 2
+    assert "another score of them than 'rings:fails'; expected the same" in capsys.readouterr().err
+    assert main(words) == 0  # the refused search left the other one whole
+    capsys.readouterr()
+    assert main([*words, "--score", "rings:fails", "--out", "other"]) == 2
     assert "score failed on all 60 molecules; the first one failed: OSError" in capsys.readouterr().err
 
 
