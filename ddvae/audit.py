@@ -56,8 +56,9 @@ class Difference:
 def audit_row(difference: Difference, runs: Runs) -> dict:
     """A row of the audit's table: both numbers, what the code adds with a 95 % interval, whom it favours.
 
-    The interval is Student's, of the differences of paired seeds, else Welch's; a single seed has none. A
-    difference whose interval holds 0 is in nobody's favour.
+    The interval is Student's, of the differences of paired seeds, else Welch's; where one choice has a single
+    seed, the other's deviation stands for both, and two single seeds have none. A difference whose interval
+    holds 0 is in nobody's favour.
 
     Args:
         difference: One of `DIFFERENCES`.
@@ -74,13 +75,17 @@ def audit_row(difference: Difference, runs: Runs) -> dict:
 
 def effect_of(pair: Pair, paired: bool) -> tuple[float, float, float]:
     """What the code adds to the text's number, and the ends of its 95 % interval; NaN where there is none."""
-    from scipy.stats import ttest_ind, ttest_rel
+    from scipy.stats import t, ttest_ind, ttest_rel
 
     if not (pair.text and pair.code):
         return (math.nan,) * 3
     effect = statistics.fmean(pair.code) - statistics.fmean(pair.text)
-    if min(len(pair.text), len(pair.code)) < 2:
+    few, many = sorted(pair, key=len)
+    if len(many) < 2 or (paired and len(few) < 2):
         return effect, math.nan, math.nan
+    if len(few) < 2:
+        half = t.ppf(0.975, len(many) - 1) * statistics.stdev(many) * math.sqrt(1 + 1 / len(many))
+        return effect, effect - half, effect + half
     if paired and len({b - a for a, b in zip(*pair)}) == 1:  # no spread, no test
         return effect, effect, effect
     test = ttest_rel(pair.code, pair.text) if paired else ttest_ind(pair.code, pair.text, equal_var=False)
