@@ -72,6 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
     here.set_defaults(command=commands.notebooks)
 
+    group.add_parser("items", help="the README's table, from the recorded runs").set_defaults(
+        command=commands.items
+    )
     group.add_parser("presets", help="list the presets and their recorded runs").set_defaults(
         command=commands.presets
     )

@@ -10,7 +10,7 @@ from .curves import LEVELS, curve, table_runs, table_three
 from .optimization import on_record, zinc_models
 from .outcomes import spread
 from .quality import METRICS, contest
-from .records import recorded
+from .records import is_recorded, recorded
 
 __all__ = ["CLAIMS", "Claim"]
 
@@ -96,6 +96,8 @@ def _validity_claim() -> str:
 
 def _switch_claim(word: str) -> Callable[[], str]:
     def told() -> str:
+        if not is_recorded(f"bricks-switch-{word}"):
+            return "no run on record"
         values = [_results(name, "kl") for name in (f"bricks-switch-{word}", "bricks-ddvae-uniform")]
         return f"Figure 5, U/U, KL of decoded samples: {_apart(*values, unit=' nats')}"
 

@@ -164,6 +164,13 @@ def presets(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def items(arguments: argparse.Namespace) -> int:
+    from .items import table
+
+    print("\n".join(table()))
+    return 0
+
+
 def optimize(arguments: argparse.Namespace) -> int:
     from .chem import canonical
     from .records import RUNS, load_codec

@@ -114,7 +114,7 @@ class Coded:
 
 
 def zinc_models() -> dict[str, Record]:
-    """The recorded models by name of `METHODS`, the first seed of each; those without a record are missing."""
+    """The recorded models by name of `METHODS`, first seeds; those without a record are missing."""
     models = {}
     for title, name in METHODS.items():
         with suppress(FileNotFoundError):

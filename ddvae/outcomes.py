@@ -9,7 +9,16 @@ from .optimization import METHODS
 from .paper import PRINTED
 from .records import Record
 
-__all__ = ["best_molecules", "decode_table", "held_out_table", "ours", "search_table", "spread", "table_four"]
+__all__ = [
+    "best_molecules",
+    "decode_table",
+    "held_out_table",
+    "ours",
+    "printed_key",
+    "search_table",
+    "spread",
+    "table_four",
+]
 
 _FIT = {"LL": "log_likelihood", "RMSE": "rmse"}
 
@@ -82,13 +91,15 @@ def held_out_table(hunts: dict[str, dict]) -> list[dict]:
 
 
 def decode_table(decoded: dict[str, dict]) -> list[dict]:
-    """A row a model and way of decoding (`optimization.decodes`): means over seeds.
+    """A row a model with such runs and way of decoding (`optimization.decodes`): means over seeds.
 
     Args:
         decoded: By model and seed.
     """
     rows = []
     for title, runs in decoded.items():
+        if not runs:
+            continue
         for way in ("greedy", "drawn"):
             here = [run[way] for run in runs.values()]
             row = {"model": title, "decoded": way, "seeds": len(here)}
@@ -114,7 +125,7 @@ def ours(models: dict[str, Record], fits: dict[str, dict], hunts: dict[str, dict
         values = {"accuracy": record.results["sequence_accuracy"], "valid": record.results["valid_or_empty"]}
         values |= {name.lower(): _mean(fit[key] for fit in here) for name, key in _FIT.items()}
         values |= dict(zip(("top1", "top2", "top3"), _top_three(hunts[title])))
-        found |= {f"{_key(title)}.{name}": value for name, value in values.items()}
+        found |= {f"{printed_key(title)}.{name}": value for name, value in values.items()}
     return found
 
 
@@ -127,7 +138,8 @@ def _top_three(kinds: dict[str, dict]) -> list[float]:
     return [value for value, _ in best_molecules(kinds.get("published", {}).values())[:3]]
 
 
-def _key(title: str) -> str:
+def printed_key(title: str) -> str:
+    """Where `PRINTED` has a model's row of Table 4, by name of `METHODS`: the first part of its keys."""
     return METHODS[title].replace("held-", "").replace("-", ".")
 
 
@@ -141,7 +153,7 @@ def _printed_row(title: str) -> dict:
         "top 2": "top2",
         "top 3": "top3",
     }
-    row = {column: PRINTED[f"{_key(title)}.{name}"].value for column, name in columns.items()}
+    row = {column: PRINTED[f"{printed_key(title)}.{name}"].value for column, name in columns.items()}
     return row | {name: f"{row[name]:.3f}" for name in _FIT}
 
 

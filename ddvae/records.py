@@ -28,6 +28,7 @@ __all__ = [
     "RUNS",
     "Record",
     "inventory",
+    "is_recorded",
     "load_codec",
     "obtain",
     "provenance",
@@ -257,6 +258,11 @@ def recorded(name: str) -> list[Record]:
     return [read_record(folder) for folder in folders]
 
 
+def is_recorded(name: str) -> bool:
+    """Whether a preset has a finished recorded run."""
+    return any((RUNS / name).glob("seed*/run.json"))
+
+
 def obtain(
     name: str,
     budget: str,
@@ -297,7 +303,7 @@ def inventory() -> list[str]:
     """One Markdown table row a preset: its name, what is recorded, which full runs are lacking."""
     rows = []
     for name, preset in PRESETS.items():
-        records = recorded(name) if any((RUNS / name).glob("seed*/run.json")) else []
+        records = recorded(name) if is_recorded(name) else []
         found = ", ".join(f"{r.seed} ({r.budget})" for r in records) or "none"
         full = {r.seed for r in records if r.budget == "full"}
         lacking = ", ".join(str(s) for s in range(1, preset.seeds + 1) if s not in full) or "none"

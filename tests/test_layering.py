@@ -57,6 +57,7 @@ FLOORS = [
         "speed",
         "parity",
         "measurements",
+        "items",
         "plots",
         "pictures",
         "rasters",

@@ -52,7 +52,7 @@ def test_held_out():
 
 def test_decodes_without_enough_codes():
     few, more = {"valid": 0.0, "same": 0.0}, {"valid": 1.0, "same": 0.5, "codes": 20} | FIT
-    greedy, drawn = decode_table({"VAE (T)": {1: {"greedy": more, "drawn": few}}})
+    greedy, drawn = decode_table({"VAE (G)": {}, "VAE (T)": {1: {"greedy": more, "drawn": few}}})
     assert (greedy["same (%)"], greedy["LL"], greedy["LL of a constant"]) == (50, -1.4, -2.0)
     assert drawn["codes"] == 0 and math.isnan(drawn["LL"])
 
