@@ -67,7 +67,7 @@ def test_the_table_is_that_of_the_recorded_runs():
 
 
 def test_the_commands_train_what_is_recorded():
-    """A preset changed since would give other numbers; settings added since have defaults that change nothing."""
+    """A preset changed since would give other numbers; what was added since is off by default."""
     commands = set(re.findall(r"`python -m ddvae train ([\w-]+) --budget (full|hours)`", README))
     assert len(commands) > 10
     for name, budget in commands:
