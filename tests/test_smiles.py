@@ -131,7 +131,7 @@ def test_in_order_holds_every_row_once(molecules):
     [
         ("a.smi", b"CCO ethanol\nCC\tx\n", ["CCO", "CC"]),
         ("a.csv", b"id,SMILES,logP\n1,CCO,0.1\n2,CC,1\n", ["CCO", "CC"]),
-        ("a.smi.gz", gzip.compress(b"CCO\nCC"), ["CCO", "CC"]),
+        ("a.smi.gz", gzip.compress(b"CCO\nCC", mtime=0), ["CCO", "CC"]),
         ("a.csv", b"smiles\r\nCCO\r\n", ["CCO"]),
     ],
 )
@@ -164,7 +164,7 @@ def test_lines_left_out_are_counted(tmp_path, capsys):
 @pytest.mark.parametrize(
     "content, message",
     [
-        (gzip.compress(b"CCO\n" * 1000)[:-20], "is damaged .*expected a whole gzip file"),
+        (gzip.compress(b"CCO\n" * 1000, mtime=0)[:-20], "is damaged .*expected a whole gzip file"),
         (b"\x89PNG\r\n\0\0", "is no text; expected SMILES"),
         (b"CC\xff\xfe", "is no text"),
         (b"\n\n", "holds no usable molecule"),
