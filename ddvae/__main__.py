@@ -58,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, metavar="DIR", help="default: figures/runs/PRESET/seedN")
     one.add_argument("--resume", action="store_true", help="go on from a checkpoint")
     one.add_argument("--time-limit", type=float, metavar="SECONDS", help="then save and stop")
+    one.add_argument(
+        "--no-evaluation", dest="evaluation", action="store_false", help="leave that to a later --resume"
+    )
     one.add_argument("--reading", choices=READINGS, help="choices of the paper's text or released code")
     one.add_argument("--data", metavar="FILE.smi", help="your own molecules, in place of the preset's")
     one.set_defaults(command=commands.train)

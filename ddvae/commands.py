@@ -42,7 +42,11 @@ def train(arguments: argparse.Namespace) -> int:
         arguments.time_limit,
         reading=arguments.reading,
         own=arguments.data,
+        evaluation=arguments.evaluation,
     )
+    if record is None and not arguments.evaluation:
+        print("trained or stopped; go on, or evaluate, with --resume")
+        return 0
     if record is None:
         print("stopped; go on with --resume")
         return 1

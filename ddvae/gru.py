@@ -24,7 +24,8 @@ class GRU(nn.GRU):
         z = \sigma(W_{iz} x + b_{iz} + W_{hz} h + b_{hz}) \\
         n = \tanh(W_{in} x + b_{in} + r (W_{hn} h + b_{hn})), \quad h' = (1 - z) n + z h
 
-    Loads and gives `torch.nn.GRU`'s state_dict. On other devices than a CPU it runs as `torch.nn.GRU`.
+    Loads and gives `torch.nn.GRU`'s state_dict. On other devices than a CPU it runs as `torch.nn.GRU`,
+    in float32 (on a GPU with TF32 products unless `torch.backends.cudnn.allow_tf32` forbids them).
     Inside `torch.autocast("cpu", torch.bfloat16)` products are bfloat16 with float32 accumulation; states
     and gates stay float32. Gradients are of first order.
 
@@ -136,13 +137,14 @@ class GRU(nn.GRU):
         """The same by torch's own kernels (cuDNN)."""
         if tokens is not None:
             x = F.embedding(tokens.long(), x)
-        if lengths is None:
-            output, h_n = super().forward(x, h0)
-            return output.to(h0.dtype), h_n.to(h0.dtype)
-        packed = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), enforce_sorted=False)
-        output, h_n = super().forward(packed, h0)
-        output, _ = nn.utils.rnn.pad_packed_sequence(output, total_length=len(x))
-        return output.to(h0.dtype), h_n.to(h0.dtype)
+        # cuDNN would round the states as well, under autocast to float16, whose range gradients leave
+        with torch.autocast(x.device.type, enabled=False):
+            if lengths is None:
+                return super().forward(x, h0)
+            packed = nn.utils.rnn.pack_padded_sequence(x, lengths.cpu(), enforce_sorted=False)
+            output, h_n = super().forward(packed, h0)
+            output, _ = nn.utils.rnn.pad_packed_sequence(output, total_length=len(x))
+            return output, h_n
 
 
 class Stepper:

@@ -81,7 +81,7 @@ def reconstruction(model: VAE, molecules, batch_size: int = 512) -> dict[str, fl
     """How well strings come back from one draw of their code each.
 
     Args:
-        model: A trained model.
+        model: A trained model, on any device.
         molecules: `ddvae.smiles.Molecules`.
         batch_size: Strings at a time.
 
@@ -89,9 +89,9 @@ def reconstruction(model: VAE, molecules, batch_size: int = 512) -> dict[str, fl
         `accuracy`, the share of strings that greedy decoding returns whole (1 - Eq. 14); `kl`, the mean
         divergence from the prior in nats; `n`, the number of strings.
     """
-    exact = kl = 0.0
+    exact, kl, device = 0.0, 0.0, next(model.parameters()).device
     for _, batch in molecules.in_order(batch_size):
-        terms = argmax_elbo(model, batch)
+        terms = argmax_elbo(model, batch.to(device))
         exact += terms.exact.double().sum().item()
         kl += terms.kl.double().sum().item()
     n = len(molecules)

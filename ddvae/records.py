@@ -42,6 +42,7 @@ RUNS = Path(__file__).resolve().parents[1] / "data" / "runs"
 
 WEIGHTS = "weights.pt"
 SETTINGS = "settings.json"
+TRAINED = "trained.json"  # beside weights that are not evaluated yet: where and how long they were trained
 CURVE, METRICS = "curve.json", "metrics.json"  # computed from a record afterwards
 
 
@@ -116,6 +117,7 @@ def train(
     reading: str | None = None,
     own: str | Path | None = None,
     watch: Callable[[list[dict]], None] | None = None,
+    evaluation: bool = True,
 ) -> Record | None:
     """Trains a preset, evaluates it and writes its record.
 
@@ -124,7 +126,7 @@ def train(
         budget: "smoke", "laptop", "hours" or "full".
         seed: Of everything random.
         folder: Where the record goes, by default figures/runs/<name>/seed<seed>.
-        device: For training; evaluation runs on the CPU.
+        device: For training and its snapshots; evaluation runs on the CPU.
         resume: Go on from what the folder holds of the same run; a finished run is only read. Without
             it the folder's earlier run is removed.
         time_limit: Seconds of training after which to save and stop.
@@ -132,9 +134,11 @@ def train(
         reading: "paper" or "released", in place of the preset's own.
         own: A file of molecules that takes the place of a molecular preset's set (see `read_smiles`).
         watch: Called after each epoch with the log, a row an epoch.
+        evaluation: Whether to evaluate. If not, the folder holds weights when training has ended; the same
+            call with resume evaluates them, on any machine.
 
     Returns:
-        The record, or None where the run was stopped before its end.
+        The record, or None where the run was stopped before its end or is not to be evaluated.
 
     Raises:
         ValueError: unknown preset or budget, or the folder holds another run to resume.
@@ -151,30 +155,56 @@ def train(
     settings = json.loads(json.dumps(settings))  # as they are read back
     if _begin(folder, settings, resume) and (folder / "run.json").exists():
         return read_record(folder)
-    seed_everything(seed)
-    model = preset.model()
-    fitted = fit(
-        model,
-        data,
-        run,
-        folder,
-        resume=resume,
-        time_limit=time_limit,
-        device=device,
-        progress=progress,
-        on_epoch=_Snapshots(preset, budget, run.epochs, folder / "snapshots", watch),
-    )
-    if not fitted.finished:
-        return None
-    if preset.storage is not None:  # what is evaluated is what is kept
-        model.load_state_dict({k: v.to(preset.storage) for k, v in model.state_dict().items()})
-    results, arrays = preset.evaluate(model.to("cpu").eval(), budget)
+    if not (folder / TRAINED).exists():
+        seed_everything(seed)
+        model = preset.model()
+        fitted = fit(
+            model,
+            data,
+            run,
+            folder,
+            resume=resume,
+            time_limit=time_limit,
+            device=device,
+            progress=progress,
+            on_epoch=_Snapshots(preset, budget, run.epochs, folder / "snapshots", watch),
+        )
+        if not fitted.finished:
+            return None
+        _write_trained(folder, preset, model, provenance(device), round(fitted.seconds, 1))
+    return _evaluated(folder, preset, name, budget, seed, settings) if evaluation else None
+
+
+def _write_trained(folder: Path, preset: Preset, model: VAE, where: dict, seconds: float) -> None:
+    """Keeps what training gave, as it will be evaluated; its checkpoint is of no more use."""
+    weights = model.state_dict()
+    if preset.storage is not None:
+        weights = {k: v.to(preset.storage) for k, v in weights.items()}
+    save_checkpoint(folder / WEIGHTS, {"model": weights})
+    with replace_file(folder / TRAINED) as path:
+        path.write_text(json.dumps({"provenance": where, "seconds": seconds}))
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _evaluated(folder: Path, preset: Preset, name: str, budget: str, seed: int, settings: dict) -> Record:
+    """The record of a trained folder. Its run.json comes last: with it a folder is complete."""
+    trained = json.loads((folder / TRAINED).read_text())
+    where, here = trained["provenance"], provenance()
+    if here["code"] != where["code"]:
+        where |= {"evaluated with": here["code"]}
+    torch.manual_seed(0)  # the same draws whenever a record is evaluated
+    results, arrays = preset.evaluate(_load_weights(preset, folder / WEIGHTS), budget)
     for file in sorted((folder / "snapshots").glob("[0-9]*.npy")):
         arrays[f"snapshot_{file.stem}"] = np.load(file)
-    record = Record(
-        name, budget, seed, settings, results, provenance(device), round(fitted.seconds, 1), folder
-    )
-    _write(record, model, arrays)
+    record = Record(name, budget, seed, settings, results, where, trained["seconds"], folder)
+    with replace_file(folder / "arrays.npz") as path, open(path, "wb") as file:
+        np.savez_compressed(file, **arrays)
+    content = {k: v for k, v in asdict(record).items() if k != "folder"}
+    with replace_file(folder / "run.json") as path:
+        path.write_text(json.dumps(content, indent=1) + "\n")
+    for left in (TRAINED, SETTINGS):
+        (folder / left).unlink(missing_ok=True)
+    shutil.rmtree(folder / "snapshots", ignore_errors=True)
     return record
 
 
@@ -388,19 +418,3 @@ class _Snapshots:
         if picture is not None:
             with replace_file(self.folder / f"{epoch:04d}.npy") as path, open(path, "wb") as file:
                 np.save(file, picture)
-
-
-def _write(record: Record, model: VAE, arrays: dict) -> None:
-    """Weights and arrays first: a folder with a run.json is complete."""
-    weights = model.state_dict()
-    if record.preset.storage is not None:
-        weights = {k: v.to(record.preset.storage) for k, v in weights.items()}
-    save_checkpoint(record.folder / WEIGHTS, {"model": weights})
-    with replace_file(record.folder / "arrays.npz") as path, open(path, "wb") as file:
-        np.savez_compressed(file, **arrays)
-    content = {k: v for k, v in asdict(record).items() if k != "folder"}
-    with replace_file(record.folder / "run.json") as path:
-        path.write_text(json.dumps(content, indent=1) + "\n")
-    (record.folder / CHECKPOINT).unlink(missing_ok=True)
-    (record.folder / SETTINGS).unlink(missing_ok=True)
-    shutil.rmtree(record.folder / "snapshots", ignore_errors=True)

@@ -13,6 +13,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,7 @@ class Molecules:
     def __len__(self) -> int:
         return len(self.tokens)
 
-    @property
+    @cached_property
     def lengths(self) -> Tensor:
         """(N,) tokens of each string, its end included."""
         return (self.tokens != self.vocabulary.end).sum(1) + 1
@@ -111,32 +112,38 @@ class Molecules:
 
     def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
         """Batches of neighbours in length, so that little or nothing is padded, in random order."""
-        lengths, steps = self.lengths, self.steps(batch_size)
-        a_pass, batches = None, []
+        steps = self.steps(batch_size)
         for step in range(epoch * steps, (epoch + 1) * steps):
-            before, place = divmod(step, math.ceil(len(self) / batch_size))
-            if before != a_pass:
-                a_pass, batches = before, self._shuffled(lengths, batch_size, seed, before)
-            yield self.batch(batches[place], lengths)
+            a_pass, place = divmod(step, math.ceil(len(self) / batch_size))
+            yield self.batch(self._shuffled(batch_size, seed, a_pass)[place])
 
-    def _shuffled(self, lengths: Tensor, batch_size: int, seed: int, a_pass: int) -> list[Tensor]:
+    def _shuffled(self, batch_size: int, seed: int, a_pass: int) -> list[Tensor]:
         """Rows of all batches of a pass: random within a length, batches in random order."""
+        if self._last_pass[0] == (batch_size, seed, a_pass):  # epochs that are parts of a pass share it
+            return self._last_pass[1]
         generator = torch.Generator().manual_seed(1_000_003 * seed + a_pass)
         mixed = torch.randperm(len(self), generator=generator)
-        batches = mixed[lengths[mixed].sort(stable=True).indices].split(batch_size)
-        return [batches[i] for i in torch.randperm(len(batches), generator=generator)]
+        batches = mixed[self.lengths[mixed].sort(stable=True).indices].split(batch_size)
+        shuffled = [batches[i] for i in torch.randperm(len(batches), generator=generator)]
+        self._last_pass[:] = (batch_size, seed, a_pass), shuffled
+        return shuffled
+
+    @cached_property
+    def _last_pass(self) -> list:
+        """Which pass was shuffled last, and its batches."""
+        return [None, []]
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Batch]]:
         """Batches by length with the rows they hold, every row once, for evaluation."""
-        lengths = self.lengths
-        for rows in lengths.sort(stable=True).indices.split(batch_size):
-            yield rows, self.batch(rows, lengths)
+        for rows in self.lengths.sort(stable=True).indices.split(batch_size):
+            yield rows, self.batch(rows)
 
-    def batch(self, rows: Tensor, lengths: Tensor) -> Batch:
+    def batch(self, rows: Tensor) -> Batch:
         """The batch of those rows, without positions that all of them fill up."""
-        longest, shortest = lengths[rows].max(), lengths[rows].min()
+        lengths = self.lengths[rows]
+        longest, shortest = lengths.max(), lengths.min()
         tokens = self.tokens[rows, :longest]
-        mask = None if longest == shortest else torch.arange(longest) < lengths[rows, None]
+        mask = None if longest == shortest else torch.arange(longest) < lengths[:, None]
         return Batch(tokens, mask)
 
 
