@@ -270,7 +270,7 @@ _PUBLISHED = {
         clip_value=10.0,
         seeds=3,
         short=(4, 24, (0.0015, 0.0005), 0.9),
-        large_epochs=100,
+        large_epochs=54,
     ),
     "ZINC": _Published(
         section="4.4",
@@ -283,7 +283,7 @@ _PUBLISHED = {
         clip_value=2.0,
         seeds=1,
         short=(3, 18, (1e-4, 1e-4), 0.96),
-        large_epochs=80,
+        large_epochs=56,
     ),
 }
 
