@@ -51,7 +51,7 @@ class Smiles(Preset):
     own: Molecules | None = None
     symbols: str | None = None
     latent_size: ClassVar[int] = 64
-    storage: ClassVar[torch.dtype] = torch.float16
+    compact: ClassVar[bool] = True
 
     def base_run(self, budget: str) -> Run:
         return self.run if budget == "full" else self.short

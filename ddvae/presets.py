@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-import torch
 
 from .run import Run, plain
 from .schedules import stretch
@@ -46,7 +45,7 @@ class Preset(ABC):
     squash: str | None = None
     epochs: dict[str, int] = dataclasses.field(default_factory=dict)
     seeds: int = 1
-    storage: ClassVar[torch.dtype | None] = None  # of kept weights; None keeps them as they are
+    compact: ClassVar[bool] = False  # whether weights are kept at a byte each (`compacted`)
 
     def scaled_run(self, budget: str, seed: int) -> Run:
         """The settings at a budget: the same schedules over fewer epochs.

@@ -17,6 +17,7 @@ import torch
 
 from . import __version__
 from .codec import Codec
+from .compact import compacted, expanded
 from .experiments import BUDGETS, PRESETS, Preset, find_preset
 from .files import load_checkpoint, replace_file, save_checkpoint
 from .molecules import Smiles
@@ -177,10 +178,8 @@ def train(
 
 def _write_trained(folder: Path, preset: Preset, model: VAE, where: dict, seconds: float) -> None:
     """Keeps what training gave, as it will be evaluated; its checkpoint is of no more use."""
-    weights = model.state_dict()
-    if preset.storage is not None:
-        weights = {k: v.to(preset.storage) for k, v in weights.items()}
-    save_checkpoint(folder / WEIGHTS, {"model": weights})
+    weights = model.to("cpu").state_dict()
+    save_checkpoint(folder / WEIGHTS, compacted(weights) if preset.compact else {"model": weights})
     with replace_file(folder / TRAINED) as path:
         path.write_text(json.dumps({"provenance": where, "seconds": seconds}))
     (folder / CHECKPOINT).unlink(missing_ok=True)
@@ -265,7 +264,7 @@ def _load_weights(preset: Preset, path: Path) -> VAE:
     """
     model = preset.model()
     try:
-        model.load_state_dict(load_checkpoint(path)["model"])
+        model.load_state_dict(expanded(load_checkpoint(path)))
     except RuntimeError as error:
         first = str(error).split("\n")[1].strip()
         raise ValueError(f"{path} is of another model: {first}") from None

@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "ddvae"
 # Lowest floor first; on a floor, a module may import from its left.
 FLOORS = [
-    ["files", "workers", "fused", "kernels", "proposals", "relaxation", "schedules"],
+    ["files", "compact", "workers", "fused", "kernels", "proposals", "relaxation", "schedules"],
     [
         "gru",
         "nets",
