@@ -177,7 +177,8 @@ def items(arguments: argparse.Namespace) -> int:
 
 def optimize(arguments: argparse.Namespace) -> int:
     from .chem import canonical
-    from .records import RUNS, load_codec
+    from .optimization import zinc_models
+    from .records import load_codec
     from .search import Search, optimize
     from .smiles import own_molecules, zinc
 
@@ -186,7 +187,7 @@ def optimize(arguments: argparse.Namespace) -> int:
     search = Search(**{name: getattr(arguments, name) for name in settings})
     if arguments.n_start < 2:
         raise ValueError(f"n-start is {arguments.n_start}; expected a whole number from 2")
-    codec = load_codec(arguments.model or RUNS / "zinc-ddvae-tricube" / "seed1")
+    codec = load_codec(arguments.model or zinc_models()["DD-VAE (T)"].folder)
     if arguments.start:
         molecules = own_molecules(arguments.start, codec.vocabulary)
     else:

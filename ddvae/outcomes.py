@@ -114,7 +114,7 @@ def decode_table(decoded: dict[str, dict]) -> list[dict]:
 
 
 def ours(models: dict[str, Record], fits: dict[str, dict], hunts: dict[str, dict]) -> dict[str, float]:
-    """Table 4's numbers by key of `PRINTED`, of the later model where two have one row of the paper.
+    """Table 4's numbers by key of `PRINTED`.
 
     Args:
         models, fits, hunts: As in `table_four`.
@@ -140,7 +140,7 @@ def _top_three(kinds: dict[str, dict]) -> list[float]:
 
 def printed_key(title: str) -> str:
     """Where `PRINTED` has a model's row of Table 4, by name of `METHODS`: the first part of its keys."""
-    return METHODS[title].replace("held-", "").replace("-", ".")
+    return f"zinc.{METHODS[title].replace('-', '.')}"
 
 
 def _printed_row(title: str) -> dict:

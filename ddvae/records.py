@@ -28,6 +28,7 @@ from .vae import VAE
 __all__ = [
     "RUNS",
     "Record",
+    "first_recorded",
     "inventory",
     "is_recorded",
     "load_codec",
@@ -290,6 +291,15 @@ def recorded(name: str) -> list[Record]:
 def is_recorded(name: str) -> bool:
     """Whether a preset has a finished recorded run."""
     return any((RUNS / name).glob("seed*/run.json"))
+
+
+def first_recorded(*choices: tuple[str, tuple[str, ...]]) -> list[Record]:
+    """The recorded runs, by seed, of the first preset of several that has any at these budgets; else none."""
+    for name, budgets in choices:
+        found = [record for record in recorded(name) if record.budget in budgets] if is_recorded(name) else []
+        if found:
+            return found
+    return []
 
 
 def obtain(

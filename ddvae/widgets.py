@@ -12,8 +12,9 @@ from . import rasters
 from .chem import canonical, draw_grid, score_parts
 from .explore import Bricks, Digits, Molecules
 from .kernels import KERNELS
+from .optimization import zinc_models
 from .pad import CopyButton, Pad
-from .records import load_codec, recorded
+from .records import load_codec
 from .score import combine
 
 __all__ = ["BrickExplorer", "DigitPlane", "MoleculeExplorer"]
@@ -211,7 +212,7 @@ class DigitPlane(ui.VBox):
 @functools.cache
 def _zinc_plane() -> Molecules:
     """The plane of the principal axes of codes of the recorded ZINC model."""
-    record = recorded("zinc-ddvae-tricube")[0]
+    record = zinc_models()["DD-VAE (T)"]
     drawn = [string.decode() for string in record.arrays["samples"][:2_000]]
     return Molecules(load_codec(record.folder), [one for one in canonical(drawn) if one])
 

@@ -62,7 +62,7 @@ def test_digits_at_quantiles_of_the_prior(name):
 
 @pytest.fixture(scope="module")
 def space():
-    record = recorded("zinc-ddvae-tricube")[0]
+    record = zinc_models()["DD-VAE (T)"]
     return Molecules(load_codec(record.folder), [s.decode() for s in record.arrays["samples"][:200]])
 
 

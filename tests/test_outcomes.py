@@ -66,10 +66,3 @@ def test_table_four_and_what_is_compared():
     found = ours(models, fits, HUNTS)
     assert found["zinc.ddvae.tricube.rmse"] == pytest.approx(1.3)
     assert "zinc.ddvae.tricube.top3" not in found
-
-
-def test_a_small_model_stands_beside_the_published_row():
-    models = {"VAE (G), small": zinc_models()["DD-VAE (T)"]}
-    fits, hunts = {"VAE (G), small": {1: FIT}}, {"VAE (G), small": {}}
-    _, paper, _ = table_four(models, fits, hunts)
-    assert paper["LL"] == "-1.558" and ours(models, fits, hunts)["zinc.vae.gaussian.rmse"] == 1.2

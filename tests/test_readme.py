@@ -28,7 +28,7 @@ def moses_sentence():
 def seen_sentence():
     """Shares of the molecules that a published run sees in its 200 epochs."""
     share = []
-    for name, size in (("moses-sweep-vae-gaussian", 1_584_663), ("zinc-held-vae-gaussian", 220_011)):
+    for name, size in (("moses-large-vae-gaussian", 1_584_663), ("zinc-large-vae-gaussian", 220_011)):
         run = recorded(name)[0]
         share.append(100 * int(run.log[-1]["step"]) * run.settings["batch_size"] / (200 * size))
     return (
@@ -44,7 +44,7 @@ def contest_sentence():
 
 
 def search_sentence():
-    record = recorded("zinc-ddvae-tricube")[0]
+    record = zinc_models()["DD-VAE (T)"]
     found = []
     for kind in ("trust region, 38 atoms", "local steps, 38 atoms"):
         runs = on_record(record, kind)
