@@ -13,7 +13,8 @@ from .experiments import BUDGETS
 from .files import replace_file
 from .page import index_page
 from .paper import compare
-from .records import RUNS, provenance
+from .provenance import provenance
+from .records import RUNS
 
 __all__ = ["CHAPTERS", "PAGES", "Chapter", "choose_chapters", "refresh", "reproduce", "summary"]
 

@@ -30,7 +30,7 @@ def reproduce(arguments: argparse.Namespace) -> int:
 
 
 def train(arguments: argparse.Namespace) -> int:
-    from .records import train
+    from .recorder import train
 
     record = train(
         arguments.preset,

@@ -7,7 +7,8 @@ import torch
 
 from .files import replace_file
 from .parity import parity
-from .records import RUNS, provenance
+from .provenance import provenance
+from .records import RUNS
 from .speed import (
     MODELS,
     costs,

@@ -14,7 +14,8 @@ from torch import Tensor
 from .bo import Box
 from .curves import kept_beside
 from .gp import Hyperparameters, SparseGP
-from .records import Record, first_recorded, load_codec, provenance
+from .provenance import provenance
+from .records import Record, first_recorded, load_codec
 from .score import score
 from .search import Evaluation, Search, optimize
 from .smiles import zinc

@@ -1,28 +1,19 @@
-"""Runs of presets with their provenance: trained, kept in a folder, read back."""
+"""Finished runs of presets: what they were, what they cost, what came out, read back from their folders."""
 
 import csv
 import json
-import os
-import platform
-import shutil
-import subprocess
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from . import __version__
 from .codec import Codec
-from .compact import compacted, expanded
-from .experiments import BUDGETS, PRESETS, Preset, find_preset
-from .files import load_checkpoint, replace_file, save_checkpoint
+from .compact import expanded
+from .experiments import PRESETS, Preset, find_preset
+from .files import load_checkpoint
 from .molecules import Smiles
-from .smiles import own_molecules
-from .train import CHECKPOINT, LOG, fit, seed_everything
+from .train import CHECKPOINT, LOG
 from .vae import VAE
 
 __all__ = [
@@ -32,11 +23,9 @@ __all__ = [
     "inventory",
     "is_recorded",
     "load_codec",
-    "obtain",
-    "provenance",
+    "load_weights",
     "read_record",
     "recorded",
-    "train",
 ]
 
 RUNS = Path(__file__).resolve().parents[1] / "data" / "runs"
@@ -44,7 +33,6 @@ RUNS = Path(__file__).resolve().parents[1] / "data" / "runs"
 
 WEIGHTS = "weights.pt"
 SETTINGS = "settings.json"
-TRAINED = "trained.json"  # beside weights that are not evaluated yet: where and how long they were trained
 CURVE, METRICS = "curve.json", "metrics.json"  # computed from a record afterwards
 
 
@@ -104,108 +92,7 @@ class Record:
         Raises:
             FileNotFoundError: the record was kept without its weights.
         """
-        return _load_weights(self.preset, self.folder / WEIGHTS)
-
-
-def train(
-    name: str,
-    budget: str = "laptop",
-    seed: int = 1,
-    folder: str | Path | None = None,
-    device: str = "cpu",
-    resume: bool = False,
-    time_limit: float | None = None,
-    progress: bool = True,
-    reading: str | None = None,
-    own: str | Path | None = None,
-    watch: Callable[[list[dict]], None] | None = None,
-    evaluation: bool = True,
-) -> Record | None:
-    """Trains a preset, evaluates it and writes its record.
-
-    Args:
-        name: One of `PRESETS`.
-        budget: "smoke", "laptop", "hours" or "full".
-        seed: Of everything random.
-        folder: Where the record goes, by default figures/runs/<name>/seed<seed>.
-        device: For training and its snapshots; evaluation runs on the CPU.
-        resume: Go on from what the folder holds of the same run; a finished run is only read. Without
-            it the folder's earlier run is removed.
-        time_limit: Seconds of training after which to save and stop.
-        progress: Whether to show a progress bar.
-        reading: "paper" or "released", in place of the preset's own.
-        own: A file of molecules that takes the place of a molecular preset's set (see `read_smiles`).
-        watch: Called after each epoch with the log, a row an epoch.
-        evaluation: Whether to evaluate. If not, the folder holds weights when training has ended; the same
-            call with resume evaluates them, on any machine.
-
-    Returns:
-        The record, or None where the run was stopped before its end or is not to be evaluated.
-
-    Raises:
-        ValueError: unknown preset or budget, or the folder holds another run to resume.
-    """
-    preset = find_preset(name) if reading is None else find_preset(name).under(reading)
-    if own is not None:
-        if not isinstance(preset, Smiles):
-            raise ValueError(f"data is {str(own)!r}; expected it with a molecular preset, not {name}")
-        preset = preset.on(own_molecules(own))
-    run = preset.scaled_run(budget, seed)
-    folder = Path(folder or Path("figures", "runs", name, f"seed{seed}"))
-    data = preset.data(budget)
-    settings = {"preset": name, "data": str(data)} | preset.describe(budget, seed)
-    settings = json.loads(json.dumps(settings))  # as they are read back
-    if _begin(folder, settings, resume) and (folder / "run.json").exists():
-        return read_record(folder)
-    if not (folder / TRAINED).exists():
-        seed_everything(seed)
-        model = preset.model()
-        fitted = fit(
-            model,
-            data,
-            run,
-            folder,
-            resume=resume,
-            time_limit=time_limit,
-            device=device,
-            progress=progress,
-            on_epoch=_Snapshots(preset, budget, run.epochs, folder / "snapshots", watch),
-        )
-        if not fitted.finished:
-            return None
-        _write_trained(folder, preset, model, provenance(device), round(fitted.seconds, 1))
-    return _evaluated(folder, preset, name, budget, seed, settings) if evaluation else None
-
-
-def _write_trained(folder: Path, preset: Preset, model: VAE, where: dict, seconds: float) -> None:
-    """Keeps what training gave, as it will be evaluated; its checkpoint is of no more use."""
-    weights = model.to("cpu").state_dict()
-    save_checkpoint(folder / WEIGHTS, compacted(weights) if preset.compact else {"model": weights})
-    with replace_file(folder / TRAINED) as path:
-        path.write_text(json.dumps({"provenance": where, "seconds": seconds}))
-    (folder / CHECKPOINT).unlink(missing_ok=True)
-
-
-def _evaluated(folder: Path, preset: Preset, name: str, budget: str, seed: int, settings: dict) -> Record:
-    """The record of a trained folder. Its run.json comes last: with it a folder is complete."""
-    trained = json.loads((folder / TRAINED).read_text())
-    where, here = trained["provenance"], provenance()
-    if here["code"] != where["code"]:
-        where |= {"evaluated with": here["code"]}
-    torch.manual_seed(0)  # the same draws whenever a record is evaluated
-    results, arrays = preset.evaluate(_load_weights(preset, folder / WEIGHTS), budget)
-    for file in sorted((folder / "snapshots").glob("[0-9]*.npy")):
-        arrays[f"snapshot_{file.stem}"] = np.load(file)
-    record = Record(name, budget, seed, settings, results, where, trained["seconds"], folder)
-    with replace_file(folder / "arrays.npz") as path, open(path, "wb") as file:
-        np.savez_compressed(file, **arrays)
-    content = {k: v for k, v in asdict(record).items() if k != "folder"}
-    with replace_file(folder / "run.json") as path:
-        path.write_text(json.dumps(content, indent=1) + "\n")
-    for left in (TRAINED, SETTINGS):
-        (folder / left).unlink(missing_ok=True)
-    shutil.rmtree(folder / "snapshots", ignore_errors=True)
-    return record
+        return load_weights(self.preset, self.folder / WEIGHTS)
 
 
 def read_record(folder: Path) -> Record:
@@ -254,10 +141,10 @@ def load_codec(path: str | Path, precision: str = "bfloat16") -> Codec:
         raise ValueError(f"{folder} holds a run of {settings['preset']}; expected a model of molecules")
     if path == folder:
         path = folder / (WEIGHTS if (folder / WEIGHTS).is_file() else CHECKPOINT)
-    return Codec(_load_weights(preset, path), preset.vocabulary, precision)
+    return Codec(load_weights(preset, path), preset.vocabulary, precision)
 
 
-def _load_weights(preset: Preset, path: Path) -> VAE:
+def load_weights(preset: Preset, path: Path) -> VAE:
     """The preset's model with the weights of a file.
 
     Raises:
@@ -302,42 +189,6 @@ def first_recorded(*choices: tuple[str, tuple[str, ...]]) -> list[Record]:
     return []
 
 
-def obtain(
-    name: str,
-    budget: str,
-    out: str = "",
-    seeds: Iterable[int] = (1,),
-    device: str = "cpu",
-    watch: Callable[[list[dict]], None] | None = None,
-) -> list[Record]:
-    """The runs that a chapter shows: read from data/runs at "recorded", else trained.
-
-    Args:
-        name: One of `PRESETS`.
-        budget: One of `BUDGETS`.
-        out: Folder whose trained/ receives trained runs; "" for figures. An interrupted training in it
-            goes on, a finished one is read.
-        seeds: To train; at "recorded" all seeds on record are returned.
-        device, watch: See `train`.
-
-    Raises:
-        ValueError: unknown preset or budget.
-        KeyboardInterrupt: training was stopped; it goes on the next time.
-    """
-    if budget not in BUDGETS:
-        raise ValueError(f"budget is {budget!r}; expected one of {', '.join(BUDGETS)}")
-    if budget == "recorded":
-        return recorded(name)
-    records = []
-    for seed in seeds:
-        folder = Path(out or "figures", "trained", name, f"seed{seed}")
-        record = train(name, budget, seed, folder, device, resume=True, progress=False, watch=watch)
-        if record is None:
-            raise KeyboardInterrupt(f"training of {name} was stopped; run again to go on")
-        records.append(record)
-    return records
-
-
 def inventory() -> list[str]:
     """One Markdown table row a preset: its name, what is recorded, which full runs are lacking."""
     rows = []
@@ -348,82 +199,3 @@ def inventory() -> list[str]:
         lacking = ", ".join(str(s) for s in range(1, preset.seeds + 1) if s not in full) or "none"
         rows.append(f"| `{name}` | {found} | {lacking} |")
     return rows
-
-
-def provenance(device: str = "cpu") -> dict[str, str]:
-    """What a number depends on besides its settings: code, versions, device."""
-    packages = ("torch", "numpy", "rdkit")
-    versions = {}
-    for package in packages:
-        try:
-            versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    kind = torch.device(device).type
-    name = torch.cuda.get_device_name(device) if kind == "cuda" else f"{os.cpu_count()} CPU cores"
-    return (
-        {"ddvae": __version__, "code": _code_version(), "python": platform.python_version()}
-        | versions
-        | {"device": name}
-    )
-
-
-def _code_version() -> str:
-    """The commit of a checkout, "+" if files were changed since; "installed" elsewhere."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    try:
-        commit, status = (
-            subprocess.run([*git, *words], capture_output=True, text=True, check=True).stdout.strip()
-            for words in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "--", "."])
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "installed"
-    return commit + ("+" if status else "")
-
-
-def _begin(folder: Path, settings: dict, resume: bool) -> bool:
-    """Whether the folder holds something of this very run to go on from; marks it as this run's.
-
-    Raises:
-        ValueError: it is to be resumed but holds another run.
-    """
-    found = None
-    for name in ("run.json", SETTINGS):
-        if (folder / name).exists():
-            content = json.loads((folder / name).read_text())
-            found = content["settings"] if name == "run.json" else content
-            break
-    changed = next((k for k in settings | (found or {}) if settings.get(k) != (found or {}).get(k)), None)
-    if resume and found is not None and changed is not None:
-        raise ValueError(
-            f"{folder} holds a run with {changed} {found.get(changed)!r}, not {settings.get(changed)!r}; "
-            "expected the same run, another folder, or a start without resume"
-        )
-    if not resume or found is None:
-        (folder / "run.json").unlink(missing_ok=True)  # first: with it a folder is a whole record
-        for kind in ("*.pt", "*.npz", "*.csv", "*.json"):  # among them what was kept beside the record
-            for path in folder.glob(kind):
-                path.unlink()
-        shutil.rmtree(folder / "snapshots", ignore_errors=True)
-        with replace_file(folder / SETTINGS) as path:
-            path.write_text(json.dumps(settings))
-    return resume and found is not None
-
-
-class _Snapshots:
-    """Keeps a preset's snapshots, and lets whoever watches see the log."""
-
-    def __init__(self, preset: Preset, budget: str, epochs: int, folder: Path, watch: Callable | None):
-        self.preset, self.budget, self.folder, self.watch = preset, budget, folder, watch
-        self.chosen = preset.snapshot_epochs(epochs)
-
-    def __call__(self, model: VAE, log: list[dict]) -> None:
-        if self.watch is not None:
-            self.watch(log)
-        epoch = len(log)
-        if epoch not in self.chosen:
-            return
-        picture = self.preset.snapshot(model, self.budget)
-        if picture is not None:
-            with replace_file(self.folder / f"{epoch:04d}.npy") as path, open(path, "wb") as file:
-                np.save(file, picture)

@@ -9,7 +9,8 @@ import torch
 from ddvae.__main__ import main
 from ddvae.codec import Codec
 from ddvae.files import save_checkpoint
-from ddvae.records import load_codec, train
+from ddvae.recorder import train
+from ddvae.records import load_codec
 
 
 @pytest.fixture(scope="module")

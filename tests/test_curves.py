@@ -7,7 +7,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ddvae.curves import averages, curve, final_metrics, table_runs, table_three, thin, variation_runs
+from ddvae.curves import (
+    averages,
+    curve,
+    final_metrics,
+    small_runs,
+    table_runs,
+    table_three,
+    thin,
+    variation_runs,
+)
 from ddvae.records import Record
 from ddvae.smiles import moses_strings
 from ddvae.variations import VARIATIONS
@@ -70,21 +79,23 @@ def test_averages_go_through_table_three():
         assert values[np.argmin(abs(levels - level))] == pytest.approx(mean)
 
 
-def test_table_three_takes_published_runs_before_sweeps(monkeypatch):
-    stored = {"moses-vae-gaussian": ["hours"], "moses-sweep-vae-gaussian": ["hours", "smoke"]}
-    stored |= {"moses-ddvae-gaussian": ["full", "hours"], "moses-sweep-ddvae-gaussian": ["hours"]}
+def test_table_three_takes_published_runs_before_shorter_ones(monkeypatch):
+    stored = {"moses-vae-gaussian": ["hours"], "moses-large-vae-gaussian": ["hours", "smoke"]}
+    stored |= {"moses-ddvae-gaussian": ["full", "hours"], "moses-large-ddvae-gaussian": ["hours"]}
+    stored |= {"moses-sweep-vae-triweight": ["hours"]}
+    monkeypatch.setattr("ddvae.records.is_recorded", stored.__contains__)
+    monkeypatch.setattr(
+        "ddvae.records.recorded", lambda name: [SimpleNamespace(name=name, budget=b) for b in stored[name]]
+    )
 
-    def recorded(name):
-        if name not in stored:
-            raise FileNotFoundError
-        return [SimpleNamespace(name=name, budget=budget) for budget in stored[name]]
+    def names(found):
+        return {method: [(run.name, run.budget) for run in runs] for method, runs in found.items()}
 
-    monkeypatch.setattr("ddvae.curves.recorded", recorded)
-    found = {method: [(r.name, r.budget) for r in runs] for method, runs in table_runs().items()}
-    assert found == {
-        "VAE (G)": [("moses-sweep-vae-gaussian", "hours")],
+    assert names(table_runs()) == {
+        "VAE (G)": [("moses-large-vae-gaussian", "hours")],
         "DD-VAE (G)": [("moses-ddvae-gaussian", "full")],
     }
+    assert names(small_runs()) == {"VAE (T)": [("moses-sweep-vae-triweight", "hours")]}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +129,9 @@ def test_variations_are_trained_or_read(monkeypatch):
 
 def test_recorded_runs_of_table_three_are_judged():
     """Else a chapter that draws from records would compute for minutes, and write into them."""
-    found = [record for records in table_runs().values() for record in records]
+    found = [
+        record for runs in (table_runs(), small_runs()) for records in runs.values() for record in records
+    ]
     for record in (*found, *variation_runs().values()):
         assert (record.folder / "curve.json").is_file(), f"run python -m ddvae curve {record.folder}"
 

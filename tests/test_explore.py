@@ -10,7 +10,8 @@ import torch
 from ddvae.chem import canonical
 from ddvae.data import six_bit_law
 from ddvae.explore import Bricks, Digits, Molecules
-from ddvae.records import load_codec, recorded
+from ddvae.optimization import zinc_models
+from ddvae.records import load_codec
 
 
 @pytest.fixture(scope="module")

@@ -46,6 +46,8 @@ FLOORS = [
         "variations",
         "experiments",
         "records",
+        "provenance",
+        "recorder",
         "curves",
         "quality",
         "optimization",

@@ -9,7 +9,7 @@ from ddvae.experiments import PRESETS
 from ddvae.files import load_checkpoint
 from ddvae.metrics import reconstruction, validity
 from ddvae.molecules import EPOCH, Smiles
-from ddvae.records import train
+from ddvae.recorder import train
 
 ALL = [name for name, preset in PRESETS.items() if isinstance(preset, Smiles)]
 NAMES = [name for name in ALL if not {"sweep", "large", "variation"} & set(name.split("-"))]

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ddvae.curves import curve, table_runs
 from ddvae.items import table
-from ddvae.optimization import on_record
+from ddvae.optimization import on_record, zinc_models
 from ddvae.outcomes import best_molecules, spread
 from ddvae.playground import WIDGETS
 from ddvae.quality import contest

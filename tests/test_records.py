@@ -10,7 +10,9 @@ import torch
 
 from ddvae import records
 from ddvae.experiments import BUDGETS, PRESETS, READINGS, find_preset
-from ddvae.records import Record, obtain, provenance, read_record, recorded, train
+from ddvae.provenance import provenance
+from ddvae.recorder import obtain, train
+from ddvae.records import Record, read_record, recorded
 
 every_preset = pytest.mark.parametrize("name", list(PRESETS))
 
@@ -81,6 +83,33 @@ def test_a_finished_run_is_read_and_an_interrupted_one_goes_on(tmp_path):
         train(name, "smoke", seed=9, folder=folder, resume=True, progress=False)
     with pytest.raises(ValueError, match="holds a run with preset 'bricks-ddvae-uniform', not 'bricks-"):
         train("bricks-ddvae-tricube", "smoke", folder=folder, resume=True, progress=False)
+
+
+def test_a_run_may_be_evaluated_later(tmp_path):
+    """Trained on one machine, evaluated on another; what was trained is not trained again."""
+    name = "moses-sweep-ddvae-triweight"
+    whole = train(name, "smoke", folder=tmp_path / "whole", progress=False)
+    folder = tmp_path / "run"
+    assert train(name, "smoke", folder=folder, progress=False, evaluation=False) is None
+    assert (folder / "weights.pt").exists() and not (folder / "checkpoint.pt").exists()
+    trained = json.loads((folder / "trained.json").read_text())
+    trained["provenance"] |= {"code": "abc1234", "device": "a GPU"}
+    (folder / "trained.json").write_text(json.dumps(trained))
+    log = (folder / "log.csv").read_bytes()
+    later = train(name, "smoke", folder=folder, resume=True, progress=False)
+    assert later.results == whole.results and later.seconds == trained["seconds"]
+    assert later.provenance["device"] == "a GPU" and later.provenance["evaluated with"] != "abc1234"
+    assert (folder / "log.csv").read_bytes() == log and not (folder / "trained.json").exists()
+
+
+def test_an_evaluation_that_fails_loses_no_training(tmp_path, monkeypatch):
+    name = "moses-sweep-ddvae-triweight"
+    with monkeypatch.context() as broken:
+        broken.setattr("ddvae.molecules.validity", lambda samples: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train(name, "smoke", folder=tmp_path, progress=False)
+    monkeypatch.setattr("ddvae.recorder.fit", lambda *_, **__: pytest.fail("trained again"))
+    assert train(name, "smoke", folder=tmp_path, resume=True, progress=False).results["samples"] == 50
 
 
 def test_without_resume_nothing_of_an_earlier_run_stays(tmp_path):

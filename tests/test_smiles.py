@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,16 @@ def test_order_is_a_function_of_seed_and_pass(molecules):
 
     assert torch.equal(order(1, 2), order(1, 2))
     assert not torch.equal(order(1, 2), order(2, 2)) and not torch.equal(order(1, 2), order(1, 3))
+
+
+def test_epochs_of_a_pass_share_its_order(molecules):
+    """Each of four epochs of a quarter of a pass goes on where the last one ended; it is shuffled once."""
+    quarters = replace(molecules, epoch_size=250)
+    whole = [b.tokens.sum(1) for b in molecules.batches(0, 50, 1)]
+    parts = [b.tokens.sum(1) for epoch in range(4) for b in quarters.batches(epoch, 50, 1)]
+    assert all(map(torch.equal, whole, parts)) and len(whole) == len(parts)
+    assert quarters._shuffled(50, 1, 0) is quarters._shuffled(50, 1, 0)
+    assert quarters._shuffled(50, 1, 1) is not quarters._shuffled(50, 1, 0)
 
 
 def test_halves_have_nothing_in_common():

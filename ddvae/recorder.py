@@ -1,0 +1,209 @@
+"""Trains presets, evaluates them and writes their records."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .compact import compacted
+from .experiments import BUDGETS, Preset, find_preset
+from .files import replace_file, save_checkpoint
+from .molecules import Smiles
+from .provenance import provenance
+from .records import SETTINGS, WEIGHTS, Record, load_weights, read_record, recorded
+from .smiles import own_molecules
+from .train import CHECKPOINT, fit, seed_everything
+from .vae import VAE
+
+__all__ = ["obtain", "train"]
+
+TRAINED = "trained.json"  # beside weights that are not evaluated yet: where and how long they were trained
+
+
+def obtain(
+    name: str,
+    budget: str,
+    out: str = "",
+    seeds: Iterable[int] = (1,),
+    device: str = "cpu",
+    watch: Callable[[list[dict]], None] | None = None,
+) -> list[Record]:
+    """The runs that a chapter shows: read from data/runs at "recorded", else trained.
+
+    Args:
+        name: One of `PRESETS`.
+        budget: One of `BUDGETS`.
+        out: Folder whose trained/ receives trained runs; "" for figures. An interrupted training in it
+            goes on, a finished one is read.
+        seeds: To train; at "recorded" all seeds on record are returned.
+        device, watch: See `train`.
+
+    Raises:
+        ValueError: unknown preset or budget.
+        KeyboardInterrupt: training was stopped; it goes on the next time.
+    """
+    if budget not in BUDGETS:
+        raise ValueError(f"budget is {budget!r}; expected one of {', '.join(BUDGETS)}")
+    if budget == "recorded":
+        return recorded(name)
+    records = []
+    for seed in seeds:
+        folder = Path(out or "figures", "trained", name, f"seed{seed}")
+        record = train(name, budget, seed, folder, device, resume=True, progress=False, watch=watch)
+        if record is None:
+            raise KeyboardInterrupt(f"training of {name} was stopped; run again to go on")
+        records.append(record)
+    return records
+
+
+def train(
+    name: str,
+    budget: str = "laptop",
+    seed: int = 1,
+    folder: str | Path | None = None,
+    device: str = "cpu",
+    resume: bool = False,
+    time_limit: float | None = None,
+    progress: bool = True,
+    reading: str | None = None,
+    own: str | Path | None = None,
+    watch: Callable[[list[dict]], None] | None = None,
+    evaluation: bool = True,
+) -> Record | None:
+    """Trains a preset, evaluates it and writes its record.
+
+    Args:
+        name: One of `PRESETS`.
+        budget: "smoke", "laptop", "hours" or "full".
+        seed: Of everything random.
+        folder: Where the record goes, by default figures/runs/<name>/seed<seed>.
+        device: For training and its snapshots; evaluation runs on the CPU.
+        resume: Go on from what the folder holds of the same run; a finished run is only read. Without
+            it the folder's earlier run is removed.
+        time_limit: Seconds of training after which to save and stop.
+        progress: Whether to show a progress bar.
+        reading: "paper" or "released", in place of the preset's own.
+        own: A file of molecules that takes the place of a molecular preset's set (see `read_smiles`).
+        watch: Called after each epoch with the log, a row an epoch.
+        evaluation: Whether to evaluate. If not, the folder holds weights when training has ended; the same
+            call with resume evaluates them, on any machine.
+
+    Returns:
+        The record, or None where the run was stopped before its end or is not to be evaluated.
+
+    Raises:
+        ValueError: unknown preset or budget, or the folder holds another run to resume.
+    """
+    preset = find_preset(name) if reading is None else find_preset(name).under(reading)
+    if own is not None:
+        if not isinstance(preset, Smiles):
+            raise ValueError(f"data is {str(own)!r}; expected it with a molecular preset, not {name}")
+        preset = preset.on(own_molecules(own))
+    run = preset.scaled_run(budget, seed)
+    folder = Path(folder or Path("figures", "runs", name, f"seed{seed}"))
+    data = preset.data(budget)
+    settings = {"preset": name, "data": str(data)} | preset.describe(budget, seed)
+    settings = json.loads(json.dumps(settings))  # as they are read back
+    if _begin(folder, settings, resume) and (folder / "run.json").exists():
+        return read_record(folder)
+    if not (folder / TRAINED).exists():
+        seed_everything(seed)
+        model = preset.model()
+        fitted = fit(
+            model,
+            data,
+            run,
+            folder,
+            resume=resume,
+            time_limit=time_limit,
+            device=device,
+            progress=progress,
+            on_epoch=_Snapshots(preset, budget, run.epochs, folder / "snapshots", watch),
+        )
+        if not fitted.finished:
+            return None
+        _write_trained(folder, preset, model, provenance(device), round(fitted.seconds, 1))
+    return _evaluated(folder, preset, name, budget, seed, settings) if evaluation else None
+
+
+def _write_trained(folder: Path, preset: Preset, model: VAE, where: dict, seconds: float) -> None:
+    """Keeps what training gave, as it will be evaluated; its checkpoint is of no more use."""
+    weights = model.to("cpu").state_dict()
+    save_checkpoint(folder / WEIGHTS, compacted(weights) if preset.compact else {"model": weights})
+    with replace_file(folder / TRAINED) as path:
+        path.write_text(json.dumps({"provenance": where, "seconds": seconds}))
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _evaluated(folder: Path, preset: Preset, name: str, budget: str, seed: int, settings: dict) -> Record:
+    """The record of a trained folder. Its run.json comes last: with it a folder is complete."""
+    trained = json.loads((folder / TRAINED).read_text())
+    where, here = trained["provenance"], provenance()
+    if here["code"] != where["code"]:
+        where |= {"evaluated with": here["code"]}
+    torch.manual_seed(0)  # the same draws whenever a record is evaluated
+    results, arrays = preset.evaluate(load_weights(preset, folder / WEIGHTS), budget)
+    for file in sorted((folder / "snapshots").glob("[0-9]*.npy")):
+        arrays[f"snapshot_{file.stem}"] = np.load(file)
+    record = Record(name, budget, seed, settings, results, where, trained["seconds"], folder)
+    with replace_file(folder / "arrays.npz") as path, open(path, "wb") as file:
+        np.savez_compressed(file, **arrays)
+    content = {k: v for k, v in asdict(record).items() if k != "folder"}
+    with replace_file(folder / "run.json") as path:
+        path.write_text(json.dumps(content, indent=1) + "\n")
+    for left in (TRAINED, SETTINGS):
+        (folder / left).unlink(missing_ok=True)
+    shutil.rmtree(folder / "snapshots", ignore_errors=True)
+    return record
+
+
+def _begin(folder: Path, settings: dict, resume: bool) -> bool:
+    """Whether the folder holds something of this very run to go on from; marks it as this run's.
+
+    Raises:
+        ValueError: it is to be resumed but holds another run.
+    """
+    found = None
+    for name in ("run.json", SETTINGS):
+        if (folder / name).exists():
+            content = json.loads((folder / name).read_text())
+            found = content["settings"] if name == "run.json" else content
+            break
+    changed = next((k for k in settings | (found or {}) if settings.get(k) != (found or {}).get(k)), None)
+    if resume and found is not None and changed is not None:
+        raise ValueError(
+            f"{folder} holds a run with {changed} {found.get(changed)!r}, not {settings.get(changed)!r}; "
+            "expected the same run, another folder, or a start without resume"
+        )
+    if not resume or found is None:
+        (folder / "run.json").unlink(missing_ok=True)  # first: with it a folder is a whole record
+        for kind in ("*.pt", "*.npz", "*.csv", "*.json"):  # among them what was kept beside the record
+            for path in folder.glob(kind):
+                path.unlink()
+        shutil.rmtree(folder / "snapshots", ignore_errors=True)
+        with replace_file(folder / SETTINGS) as path:
+            path.write_text(json.dumps(settings))
+    return resume and found is not None
+
+
+class _Snapshots:
+    """Keeps a preset's snapshots, and lets whoever watches see the log."""
+
+    def __init__(self, preset: Preset, budget: str, epochs: int, folder: Path, watch: Callable | None):
+        self.preset, self.budget, self.folder, self.watch = preset, budget, folder, watch
+        self.chosen = preset.snapshot_epochs(epochs)
+
+    def __call__(self, model: VAE, log: list[dict]) -> None:
+        if self.watch is not None:
+            self.watch(log)
+        epoch = len(log)
+        if epoch not in self.chosen:
+            return
+        picture = self.preset.snapshot(model, self.budget)
+        if picture is not None:
+            with replace_file(self.folder / f"{epoch:04d}.npy") as path, open(path, "wb") as file:
+                np.save(file, picture)
