@@ -99,7 +99,7 @@ def variation_runs(
 
 
 def curve(record: Record, progress: bool = False) -> list[dict]:
-    """One row a snapshot: epoch, molecules seen, accuracy, nats, and MOSES' metrics of its samples.
+    """One row a snapshot: epoch, molecules seen, accuracy, nats, and MOSES' metrics against its test set.
 
     The metrics of a snapshot without samples are missing. They are computed once and kept beside the
     record, as curve.json.
@@ -153,7 +153,9 @@ def _judge(record: Record, epoch: int, kept: np.ndarray, progress: bool) -> dict
             f"{record.folder} was thinned and has lost {CURVE}; expected it, or the run trained anew"
         )
     row |= {key: float(kept[key]) for key in ("accuracy", "kl")}
-    return row | (evaluate(_strings(kept["samples"]), progress=progress) if row["n"] else {})
+    if not row["n"]:
+        return row
+    return row | evaluate(_strings(kept["samples"]), test_scaffolds=False, progress=progress)
 
 
 def _strings(samples: np.ndarray) -> list[str]:
