@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .gp import SparseGP
 
-__all__ = ["ACQUISITIONS", "Box", "View", "propose"]
+__all__ = ["ACQUISITIONS", "Box", "View", "next_codes"]
 
 GRID = 10_000
 """Random codes whose predictions start a search, as published."""
@@ -80,7 +80,7 @@ class View:
         return self.codes[self.values.argsort(descending=True)[:ELITE]].double()
 
 
-def propose(view: View, count: int, acquisition: str, seed: int) -> Tensor:
+def next_codes(view: View, count: int, acquisition: str, seed: int) -> Tensor:
     """Codes (count, D) to evaluate next.
 
     Args:

@@ -27,7 +27,6 @@ __all__ = [
     "table_runs",
     "table_three",
     "thin",
-    "trend",
     "variation_runs",
 ]
 
@@ -231,33 +230,3 @@ def _around(rows: list[dict], key: str, level: float) -> float:
     if not abs(at_accuracy(accuracy, accuracy, level) - level) <= 0.025:
         return np.nan
     return at_accuracy(accuracy, [row[key] for row in judged], level)
-
-
-def trend(molecules: Sequence[float], values: Sequence[float]) -> dict[str, float]:
-    r"""The power law through values along a training, by least squares of the logarithms.
-
-    .. math:: value = c \cdot molecules^{slope}
-
-    Args:
-        molecules: Seen so far, N >= 3 of them.
-        values: Of a metric, positive.
-
-    Returns:
-        slope, its 95 % interval low and high (Student's), and constant. Neighbours on one training are
-        not independent: the interval is too narrow rather than too wide.
-
-    Raises:
-        ValueError: too few values.
-    """
-    from scipy.stats import linregress, t
-
-    if len(values) < 3:
-        raise ValueError(f"values are {len(values)}; expected at least 3 for a trend")
-    fitted = linregress(np.log(molecules), np.log(values))
-    reach = t.ppf(0.975, len(values) - 2) * fitted.stderr
-    return {
-        "slope": float(fitted.slope),
-        "low": float(fitted.slope - reach),
-        "high": float(fitted.slope + reach),
-        "constant": float(np.exp(fitted.intercept)),
-    }

@@ -16,10 +16,10 @@ from .records import recorded
 from .relaxation import relaxed_argmax_log_prob
 from .score import combine
 
-__all__ = ["Bricks", "Digits", "Molecules"]
+__all__ = ["BrickView", "DigitView", "MoleculeView"]
 
 
-class Bricks:
+class BrickView:
     """A recorded model of six-bit strings.
 
     Args:
@@ -92,7 +92,7 @@ class Bricks:
         return (scores if released else scores.exp()), tokens
 
 
-class Digits:
+class DigitView:
     """A recorded model of binary digits, its latent space in quantiles of the prior.
 
     Args:
@@ -123,7 +123,7 @@ class Digits:
         return self.decode(np.asarray(begin) * (1 - share) + np.asarray(end) * share)
 
 
-class Molecules:
+class MoleculeView:
     """A plane through the latent space of a model of molecules.
 
     Args:
@@ -149,7 +149,7 @@ class Molecules:
             self.axes = torch.linalg.qr(away.T).Q.T
             self.side = max(side, 1.1 * (away @ self.axes.T).abs().max().item())
 
-    def around(self, smiles: str) -> "Molecules":
+    def around(self, smiles: str) -> "MoleculeView":
         """The parallel plane with a molecule's code in its middle; the errors of `checked`."""
         plane = copy.copy(self)
         plane.middle = self.codec.encode([self.checked(smiles)])[0]

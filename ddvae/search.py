@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .bo import Box, View, check_acquisition, propose
+from .bo import Box, View, check_acquisition, next_codes
 from .chem import canonical, heavy_atoms
 from .files import load_checkpoint, replace_file, save_checkpoint
 from .gp import Hyperparameters, SparseGP
@@ -145,7 +145,7 @@ def optimize(
                 continue
             view = view or _view(start, search, box, codes, values, before, sign)
             seed = 1_000_003 * search.seed + 1_009 * index + attempt
-            proposed = propose(view, missing, search.acquisition, seed)
+            proposed = next_codes(view, missing, search.acquisition, seed)
             seen = set(known) | {one.smiles for one in done}
             done += _evaluate(proposed, view, search, seen, (index, attempt), sign, score, decode, time_limit)
             _write(folder, done)

@@ -10,7 +10,7 @@ import ipywidgets as ui
 
 from . import rasters
 from .chem import canonical, draw_grid, score_parts
-from .explore import Bricks, Digits, Molecules
+from .explore import BrickView, DigitView, MoleculeView
 from .kernels import KERNELS
 from .optimization import zinc_models
 from .pad import CopyButton, Pad
@@ -24,13 +24,13 @@ _LABELS = {"description_width": "110px"}
 
 
 @functools.cache
-def _bricks(name: str) -> Bricks:
-    return Bricks(name)
+def _bricks(name: str) -> BrickView:
+    return BrickView(name)
 
 
 @functools.cache
-def _digits(name: str) -> Digits:
-    return Digits(name)
+def _digits(name: str) -> DigitView:
+    return DigitView(name)
 
 
 class BrickExplorer(ui.VBox):
@@ -88,7 +88,7 @@ class BrickExplorer(ui.VBox):
         self._show()
 
     @property
-    def bricks(self) -> Bricks:
+    def bricks(self) -> BrickView:
         return _bricks(self.MODELS[self.model.value])
 
     @property
@@ -210,15 +210,15 @@ class DigitPlane(ui.VBox):
 
 
 @functools.cache
-def _zinc_plane() -> Molecules:
+def _zinc_plane() -> MoleculeView:
     """The plane of the principal axes of codes of the recorded ZINC model."""
     record = zinc_models()["DD-VAE (T)"]
     drawn = [string.decode() for string in record.arrays["samples"][:2_000]]
-    return Molecules(load_codec(record.folder), [one for one in canonical(drawn) if one])
+    return MoleculeView(load_codec(record.folder), [one for one in canonical(drawn) if one])
 
 
-def _space(through: tuple[str, str, str] | None) -> Molecules:
-    return _zinc_plane() if through is None else Molecules(_zinc_plane().codec, [], through)
+def _space(through: tuple[str, str, str] | None) -> MoleculeView:
+    return _zinc_plane() if through is None else MoleculeView(_zinc_plane().codec, [], through)
 
 
 class MoleculeExplorer(ui.VBox):
@@ -297,7 +297,7 @@ class MoleculeExplorer(ui.VBox):
         button.on_click(lambda _: self._guarded(answer))
         return button
 
-    def _plane(self, smiles: str) -> Molecules:
+    def _plane(self, smiles: str) -> MoleculeView:
         space = _space(self.through)
         return space if self.through else space.around(smiles)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ddvae.bo import ACQUISITIONS, Box, View, _side, propose
+from ddvae.bo import ACQUISITIONS, Box, View, _side, next_codes
 from ddvae.gp import SparseGP
 
 SUMMIT = torch.tensor([0.3, -0.2, 0.1]).double()
@@ -24,10 +24,10 @@ def view():
 
 @pytest.mark.parametrize("name", ACQUISITIONS)
 def test_contract(view, name):
-    codes = propose(view, 5, name, seed=1)
+    codes = next_codes(view, 5, name, seed=1)
     assert codes.shape == (5, 3) and codes.dtype == torch.float64 and codes.isfinite().all()
     assert len(codes.unique(dim=0)) == 5
-    assert torch.equal(codes, propose(view, 5, name, seed=1))
+    assert torch.equal(codes, next_codes(view, 5, name, seed=1))
     if name in ("believer", "log-ei", "trust-region", "uniform"):
         assert (codes >= view.box.low).all() and (codes <= view.box.high).all()
 
@@ -35,7 +35,7 @@ def test_contract(view, name):
 @pytest.mark.parametrize("name", ["believer", "log-ei", "trust-region"])
 def test_models_find_the_summit(view, name):
     """Random codes come that near with a probability of 5 * 0.01."""
-    best = height(propose(view, 5, name, seed=1)).max()
+    best = height(next_codes(view, 5, name, seed=1)).max()
     assert best > view.values.max() and best > -0.02
 
 
@@ -62,6 +62,6 @@ def test_boxes():
 
 def test_bad_requests(view):
     with pytest.raises(ValueError, match="acquisition is 'best'; expected one of believer, log-ei"):
-        propose(view, 5, "best", seed=1)
+        next_codes(view, 5, "best", seed=1)
     with pytest.raises(ValueError, match=r"low is .* expected low < high in every dimension"):
         Box(SUMMIT, SUMMIT)

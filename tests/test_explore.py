@@ -9,14 +9,14 @@ import torch
 
 from ddvae.chem import canonical
 from ddvae.data import six_bit_law
-from ddvae.explore import Bricks, Digits, Molecules
+from ddvae.explore import BrickView, DigitView, MoleculeView
 from ddvae.optimization import zinc_models
 from ddvae.records import load_codec
 
 
 @pytest.fixture(scope="module")
 def bricks():
-    return Bricks("bricks-ddvae-uniform")
+    return BrickView("bricks-ddvae-uniform")
 
 
 def test_a_point_of_the_bricks_decodes_as_the_model_does(bricks):
@@ -52,7 +52,7 @@ def test_low_temperatures_are_certain_but_near_borders(bricks):
 
 @pytest.mark.parametrize("name", ["mnist-ddvae-uniform", "mnist-vae-gaussian"])
 def test_digits_at_quantiles_of_the_prior(name):
-    digits = Digits(name)
+    digits = DigitView(name)
     images = digits.decode([[0.5, 0.5], [0.0, 1.0]])
     assert images.shape == (2, 28, 28) and set(np.unique(images)) <= {0, 1}
     strip = digits.strip((0.1, 0.2), (0.9, 0.4), count=5)
@@ -64,7 +64,7 @@ def test_digits_at_quantiles_of_the_prior(name):
 @pytest.fixture(scope="module")
 def space():
     record = zinc_models()["DD-VAE (T)"]
-    return Molecules(load_codec(record.folder), [s.decode() for s in record.arrays["samples"][:200]])
+    return MoleculeView(load_codec(record.folder), [s.decode() for s in record.arrays["samples"][:200]])
 
 
 def test_the_plane_of_molecules(space):
@@ -88,7 +88,7 @@ def test_a_plane_around_a_molecule(space):
 
 def test_three_molecules_lie_on_their_plane(space):
     three = ("CC(=O)Nc1ccc(O)cc1", "COc1ccccc1", "CCN(CC)CC")
-    plane = Molecules(space.codec, [], through=three)
+    plane = MoleculeView(space.codec, [], through=three)
     codes = space.codec.encode(list(three))
     for string, code in zip(three, codes):
         torch.testing.assert_close(plane.code(plane.place(string)), code, atol=1e-4, rtol=0)
