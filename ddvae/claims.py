@@ -89,7 +89,7 @@ def _regression_claim() -> str:
 
 
 def _validity_claim() -> str:
-    record = recorded("moses-ddvae-triweight")[0]
+    record = recorded("moses-large-ddvae-triweight")[0]
     laws = {row["law"]: row["valid"] for row in json.loads((record.folder / "laws-10000.json").read_text())}
     return "valid: " + ", ".join(f"{100 * valid:.1f} % of codes from {law}" for law, valid in laws.items())
 

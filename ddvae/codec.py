@@ -23,7 +23,7 @@ class Codec:
         precision: "bfloat16", where the device has a unit for it, or "float32".
 
     >>> from ddvae.records import load_codec
-    >>> codec = load_codec("data/runs/zinc-ddvae-tricube/seed1")  # doctest: +SKIP
+    >>> codec = load_codec("data/runs/zinc-large-ddvae-tricube/seed1")  # doctest: +SKIP
     >>> codec.decode(codec.encode(["CCO"]))  # doctest: +SKIP
     ['CCO']
     """

@@ -31,7 +31,7 @@ def test_too_few_codes(components, n):
 
 def test_codes_of_molecules_decode_better_than_draws_of_the_prior():
     """On the recorded model 97 % of 100 against 71 %: the order fails by chance once in a million."""
-    record = recorded("moses-ddvae-triweight")[0]
+    record = recorded("moses-large-ddvae-triweight")[0]
     known, fresh = moses("train").drawn(700).strings(), moses("test").drawn(100).strings()
     rows = {row["law"]: row for row in compare_laws(load_codec(record.folder), known, fresh, n=100)}
     assert len(rows) == 4 and all(row["n"] == 100 for row in rows.values())
