@@ -23,7 +23,7 @@ CURVES = {
 
 def test_table_three_and_the_papers_rows():
     vae, printed, ddvae, _ = table_three_rows(CURVES)
-    assert vae["valid 70 % (%)"] == "50.0"
+    assert vae["valid 80 % (%)"] == "50.0"
     assert (vae["method"], vae["seeds"], vae["n"], vae["FCD/Test 70 %"]) == ("VAE (T)", 1, 100, "2.000")
     assert printed["FCD/Test 90 %"] == "0.753" and vae["FCD/Test 90 %"] == "–"
     assert ddvae["FCD/Test 80 %"] == "4.000 ± 0.707" and ddvae["SNN/Test 70 %"] == "0.500 ± 0.141"
