@@ -24,6 +24,10 @@ from ddvae.playground import WIDGETS
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 ARTEFACTS = ROOT / ".artefacts"
+CHOOSE = """(list, share) => {
+    list.selectedIndex = Math.floor(share * list.options.length);
+    list.dispatchEvent(new Event("change", {bubbles: true}));
+}"""
 TYPED = ("COc1ccccc1", "C1CC", "CCN(CC)CC", "<b>", "", "c1ccc2[nH]ccc2c1", "N#Cc1ccncc1", "x" * 300)
 """Into fields, some of them no molecules."""
 READY = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
@@ -220,8 +224,7 @@ class View:
         self.page.keyboard.press(str(random.choice(["ArrowLeft", "ArrowRight", "Home", "End"])))
 
     def _wander_list(self, found, random):
-        options = found.locator("option").all_inner_texts()
-        found.select_option(str(random.choice(options)))
+        found.evaluate(CHOOSE, random.random())  # read and chosen at once: another list may change this one
 
     def _wander_field(self, found, random):
         found.fill(str(random.choice(TYPED)))
