@@ -58,9 +58,10 @@ class Chapter:
         """Shows a plotly figure and saves it as HTML, PNG and SVG."""
         from IPython.display import display
 
-        display(plots.mimebundle(fig), raw=True)
+        png = plots.static_image(fig)
+        display(plots.mimebundle(fig, png), raw=True)
         if self.folder is not None:
-            files = plots.save_figure(fig, self.folder, name)
+            files = plots.save_figure(fig, self.folder, name, png)
             size = [fig.layout.width, fig.layout.height]
             self._record({"kind": "figure", "name": name, "caption": caption, "files": files, "size": size})
 
@@ -72,7 +73,7 @@ class Chapter:
         show = [handle.display, handle.update]  # the first time, then always the last
 
         def redraw(rows: list[dict]) -> None:
-            (show.pop(0) if len(show) > 1 else show[0])(plots.mimebundle(draw(rows), static=False), raw=True)
+            (show.pop(0) if len(show) > 1 else show[0])(plots.mimebundle(draw(rows)), raw=True)
 
         return redraw
 

@@ -30,13 +30,14 @@ def reproduce(arguments: argparse.Namespace) -> int:
 
 
 def train(arguments: argparse.Namespace) -> int:
-    from .recorder import train
+    from .recorder import default_folder, is_trained, train
 
+    folder = arguments.out or default_folder(arguments.preset, arguments.seed)
     record = train(
         arguments.preset,
         arguments.budget,
         arguments.seed,
-        arguments.out,
+        folder,
         arguments.device,
         arguments.resume,
         arguments.time_limit,
@@ -44,12 +45,10 @@ def train(arguments: argparse.Namespace) -> int:
         own=arguments.data,
         evaluation=arguments.evaluation,
     )
-    if record is None and not arguments.evaluation:
-        print("trained or stopped; go on, or evaluate, with --resume")
-        return 0
     if record is None:
-        print("stopped; go on with --resume")
-        return 1
+        trained = is_trained(folder)
+        print("trained; evaluate with --resume" if trained else "stopped; go on with --resume")
+        return int(not trained)
     print("\n".join(f"{name:>22} {value}" for name, value in record.results.items()))
     print(f"{'record':>22} {record.folder}")
     return 0

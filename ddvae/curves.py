@@ -12,7 +12,7 @@ from .files import replace_file
 from .metrics import at_accuracy, evaluate
 from .molecules import Smiles
 from .recorder import obtain
-from .records import CURVE, METRICS, Record, first_recorded
+from .records import CURVE, METRICS, Record, recorded_methods
 from .variations import VARIATIONS
 
 __all__ = [
@@ -58,11 +58,7 @@ def table_runs(
         budget, out, device, watch: See `obtain`.
     """
     if budget == "recorded":
-        found = {
-            title: first_recorded((f"moses-{name}", ("full",)), (f"moses-large-{name}", ("hours", "full")))
-            for title, name in METHODS.items()
-        }
-        return {title: records for title, records in found.items() if records}
+        return recorded_methods(METHODS, ("moses-", ("full",)), ("moses-large-", ("hours", "full")))
     chosen = METHODS if budget in ("hours", "full") else {"DD-VAE (T)": METHODS["DD-VAE (T)"]}
     found = {}
     for title, name in chosen.items():
@@ -74,10 +70,7 @@ def table_runs(
 
 def small_runs() -> dict[str, list[Record]]:
     """The recorded runs of a quarter of the published units by method, one a seed, which fall to 70 %."""
-    found = {
-        title: first_recorded((f"moses-sweep-{name}", ("hours", "full"))) for title, name in METHODS.items()
-    }
-    return {title: records for title, records in found.items() if records}
+    return recorded_methods(METHODS, ("moses-sweep-", ("hours", "full")))
 
 
 def variation_runs(

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from .codec import Codec
 
-__all__ = ["active_units", "coverage", "interpolate", "neighbourhood", "principal_plane"]
+__all__ = ["active_units", "coverage", "interpolate", "neighbourhood", "principal_axes", "principal_plane"]
 
 
 def active_units(mean: Tensor, threshold: float = 0.01) -> int:
@@ -37,6 +37,13 @@ def coverage(z: Tensor, mean: Tensor, scale: Tensor, block: int = 64) -> Tensor:
     return torch.cat(nearest) if nearest else z.new_zeros(0)
 
 
+def principal_axes(codes: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (D,) and the two widest directions (D, 2), the widest first, of codes (N, D)."""
+    middle = codes.mean(0)
+    _, vectors = torch.linalg.eigh((codes - middle).T @ (codes - middle))
+    return middle, vectors[:, [-1, -2]]
+
+
 def principal_plane(codes: Tensor, size: int, side: float = 3.0) -> Tensor:
     """Codes (size, size, D) of a square in the plane of the two widest directions, through the mean.
 
@@ -45,10 +52,9 @@ def principal_plane(codes: Tensor, size: int, side: float = 3.0) -> Tensor:
         size: Points along either side, first axis the widest direction.
         side: Half the side, in standard deviations of the prior.
     """
-    middle = codes.mean(0)
-    _, _, axes = torch.linalg.svd(codes - middle, full_matrices=False)
+    middle, axes = principal_axes(codes)
     steps = torch.linspace(-side, side, size)
-    return middle + steps[:, None, None] * axes[0] + steps[None, :, None] * axes[1]
+    return middle + steps[:, None, None] * axes[:, 0] + steps[None, :, None] * axes[:, 1]
 
 
 def interpolate(codec: Codec, first: str, last: str, steps: int = 50) -> list[str]:

@@ -34,7 +34,8 @@ MEASUREMENTS: dict[str, Callable[[], list[dict]]] = {
 """What chapters 5 and 8 show, as it is recorded."""
 _SHORT = {
     "laptop": {
-        "table": lambda: list(table(["step", "share"], rounds=1)),
+        "table": lambda: list(table(["step", "share"], rounds=1, batch=128)),
+        "ladder": lambda: ladder(batch=128),
         "precision": lambda: precision_gap("MOSES 2x512", steps=60, batch=64, every=10),
         "released": lambda: released_progress("MOSES 2x512", minutes=1),
         "parity": lambda: parity(2_000),

@@ -14,8 +14,9 @@ from torch import Tensor
 from .bo import Box
 from .curves import kept_beside
 from .gp import Hyperparameters, SparseGP
+from .latent import principal_axes
 from .provenance import provenance
-from .records import Record, first_recorded, load_codec
+from .records import Record, load_codec, recorded_methods
 from .score import score
 from .search import Evaluation, Search, optimize
 from .smiles import zinc
@@ -115,11 +116,8 @@ def zinc_models() -> dict[str, Record]:
 
     Of a method the published run, or else the shorter one of the same size.
     """
-    found = {
-        title: first_recorded((f"zinc-{name}", ("full",)), (f"zinc-large-{name}", ("hours", "full")))
-        for title, name in METHODS.items()
-    }
-    return {title: records[0] for title, records in found.items() if records}
+    found = recorded_methods(METHODS, ("zinc-", ("full",)), ("zinc-large-", ("hours", "full")))
+    return {title: records[0] for title, records in found.items()}
 
 
 def encoded(record: Record, n: int | None = None) -> Coded:
@@ -263,7 +261,7 @@ def plane(coded: Coded, seed: int, n: int = 3_000) -> dict[str, list]:
     def judge() -> dict[str, list]:
         train, _ = coded.split(seed)
         best = train[coded.values[train].argsort(descending=True)[:3]]
-        middle, axes = _principal_axes(coded.codes[train])
+        middle, axes = principal_axes(coded.codes[train])
         shown = train[:n]
         x, y = ((coded.codes[shown] - middle) @ axes).T.tolist()
         columns = {"x": x, "y": y, "score": coded.values[shown].tolist()}
@@ -277,7 +275,7 @@ def axes(coded: Coded, seed: int) -> dict[str, list]:
     """The mean of a search's known codes and their two principal axes, on which `hunt` places its own."""
 
     def judge() -> dict[str, list]:
-        middle, directions = _principal_axes(coded.codes[coded.split(seed)[0]])
+        middle, directions = principal_axes(coded.codes[coded.split(seed)[0]])
         return {"middle": middle.tolist(), "axes": directions.T.tolist()}
 
     return coded.keep("axes", seed, judge)
@@ -310,7 +308,7 @@ def go_on(
     known = [*coded.smiles, *scored]
     done = optimize(partial(score, n_jobs=1), coded.decode, codes, values, known=known, search=search)
     kept = on_record(coded.record, "axes").get(seed)
-    frame = _principal_axes(coded.codes)
+    frame = principal_axes(coded.codes)
     if kept is not None:
         frame = (torch.tensor(kept["middle"]).double(), torch.tensor(kept["axes"]).double().T)
     return [row | {"round": number} for row in _rows(done, *frame)]
@@ -342,18 +340,11 @@ def _hunt(coded: Coded, name: str, seed: int, start: Hyperparameters | None, cha
     own = torch.tensor([one.code for one in scored], dtype=torch.float64).view(-1, codes.shape[1])
     gained = torch.tensor([one.score for one in scored], dtype=torch.float64)
     after = SparseGP(start, torch.cat([codes, own]), torch.cat([values, gained]))
-    rows = _rows(done, *_principal_axes(codes))
+    rows = _rows(done, *principal_axes(codes))
     return {
         "held_out": {"before": SparseGP(start, codes, values).judge(*unseen), "after": after.judge(*unseen)},
         "proposed": {key: [row[key] for row in rows] for key in rows[0]},
     }
-
-
-def _principal_axes(codes: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (D,) and the two widest directions (D, 2) of codes."""
-    middle = codes.mean(0)
-    _, vectors = torch.linalg.eigh((codes - middle).T @ (codes - middle))
-    return middle, vectors[:, [-1, -2]]
 
 
 def _rows(done: list[Evaluation], middle: Tensor, directions: Tensor) -> list[dict]:

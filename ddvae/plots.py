@@ -126,10 +126,9 @@ def _browser_found() -> bool:
     return True
 
 
-def mimebundle(fig: go.Figure, static: bool = True) -> dict:
-    """What a notebook displays: interactive in JupyterLab, and if static a PNG for GitHub and nbviewer."""
+def mimebundle(fig: go.Figure, png: bytes | None = None) -> dict:
+    """What a notebook displays: interactive in JupyterLab, and its PNG, if given, on GitHub and nbviewer."""
     bundle = {"application/vnd.plotly.v1+json": _single_precision(fig).to_plotly_json()}
-    png = static_image(fig) if static else None
     if png is not None:
         bundle["image/png"] = base64.b64encode(png).decode()
     return bundle
@@ -147,11 +146,11 @@ def _single_precision(fig: go.Figure) -> go.Figure:
     return copy
 
 
-def save_figure(fig: go.Figure, folder: Path, name: str) -> list[str]:
-    """Writes HTML and, where a browser is found, PNG and SVG; returns the files' names."""
+def save_figure(fig: go.Figure, folder: Path, name: str, png: bytes | None) -> list[str]:
+    """Writes HTML, its PNG if given and, where a browser is found, SVG; returns the files' names."""
     contents = {
         "html": fig.to_html(include_plotlyjs="../plotly.min.js", full_html=True).encode(),
-        "png": static_image(fig, "png"),
+        "png": png,
         "svg": static_image(fig, "svg"),
     }
     written = []

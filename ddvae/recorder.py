@@ -19,7 +19,7 @@ from .smiles import own_molecules
 from .train import CHECKPOINT, fit, seed_everything
 from .vae import VAE
 
-__all__ = ["obtain", "train"]
+__all__ = ["default_folder", "is_trained", "obtain", "train"]
 
 TRAINED = "trained.json"  # beside weights that are not evaluated yet: where and how long they were trained
 
@@ -104,13 +104,13 @@ def train(
             raise ValueError(f"data is {str(own)!r}; expected it with a molecular preset, not {name}")
         preset = preset.on(own_molecules(own))
     run = preset.scaled_run(budget, seed)
-    folder = Path(folder or Path("figures", "runs", name, f"seed{seed}"))
+    folder = Path(folder or default_folder(name, seed))
     data = preset.data(budget)
     settings = {"preset": name, "data": str(data)} | preset.describe(budget, seed)
     settings = json.loads(json.dumps(settings))  # as they are read back
     if _begin(folder, settings, resume) and (folder / "run.json").exists():
         return read_record(folder)
-    if not (folder / TRAINED).exists():
+    if not is_trained(folder):
         seed_everything(seed)
         model = preset.model()
         fitted = fit(
@@ -128,6 +128,16 @@ def train(
             return None
         _write_trained(folder, preset, model, provenance(device), round(fitted.seconds, 1))
     return _evaluated(folder, preset, name, budget, seed, settings) if evaluation else None
+
+
+def default_folder(name: str, seed: int) -> Path:
+    """Where `train` writes unless told otherwise."""
+    return Path("figures", "runs", name, f"seed{seed}")
+
+
+def is_trained(folder: Path) -> bool:
+    """Whether a folder holds a trained model that is still to be evaluated."""
+    return (folder / TRAINED).is_file()
 
 
 def _write_trained(folder: Path, preset: Preset, model: VAE, where: dict, seconds: float) -> None:

@@ -19,13 +19,13 @@ from .vae import VAE
 __all__ = [
     "RUNS",
     "Record",
-    "first_recorded",
     "inventory",
     "is_recorded",
     "load_codec",
     "load_weights",
     "read_record",
     "recorded",
+    "recorded_methods",
 ]
 
 RUNS = Path(__file__).resolve().parents[1] / "data" / "runs"
@@ -180,13 +180,23 @@ def is_recorded(name: str) -> bool:
     return any((RUNS / name).glob("seed*/run.json"))
 
 
-def first_recorded(*choices: tuple[str, tuple[str, ...]]) -> list[Record]:
-    """The recorded runs, by seed, of the first preset of several that has any at these budgets; else none."""
-    for name, budgets in choices:
-        found = [record for record in recorded(name) if record.budget in budgets] if is_recorded(name) else []
-        if found:
-            return found
-    return []
+def recorded_methods(
+    methods: dict[str, str], *choices: tuple[str, tuple[str, ...]]
+) -> dict[str, list[Record]]:
+    """The recorded runs of methods, by title and seed; a method without a record is missing.
+
+    Args:
+        methods: The part of a preset's name that is the method's, by title.
+        choices: What precedes it, and budgets; the first with a run at one of them is taken.
+    """
+    found = {}
+    for title, method in methods.items():
+        for prefix, budgets in choices:
+            records = recorded(prefix + method) if is_recorded(prefix + method) else []
+            if records := [record for record in records if record.budget in budgets]:
+                found[title] = records
+                break
+    return found
 
 
 def inventory() -> list[str]:

@@ -21,15 +21,15 @@ def notebook(body, name, folder):
 
 @pytest.fixture
 def small_book(tmp_path, monkeypatch):
-    """Two chapters, the first of which fails while a file `broken` is there."""
+    """Two chapters: one that shows nothing and fails while a file `broken` is there, one with a table."""
     folder = tmp_path / "notebooks"
     folder.mkdir()
-    setup = "import pandas as pd\nfrom ddvae.book import Chapter\n"
-    broken = f"import os\nassert not os.path.exists({str(tmp_path / 'broken')!r}), 'broken on purpose'\n"
-    page = "chapter = Chapter({!r}, budget, out, seed, device)\n"
-    page += "chapter.table(pd.DataFrame({{'a': [seed]}}), 't', 'T.')"
-    notebook(broken + setup + page.format("01_one"), "01_one", folder)
-    notebook(setup + page.format("02_two"), "02_two", folder)
+    broken = f"import os\nassert not os.path.exists({str(tmp_path / 'broken')!r}), 'broken on purpose'"
+    page = "import pandas as pd\nfrom ddvae.book import Chapter\n"
+    page += "chapter = Chapter('02_two', budget, out, seed, device)\n"
+    page += "chapter.table(pd.DataFrame({'a': [seed]}), 't', 'T.')"
+    notebook(broken, "01_one", folder)
+    notebook(page, "02_two", folder)
     monkeypatch.setattr(book, "NOTEBOOKS", folder)
     monkeypatch.setattr(book, "CHAPTERS", ("01_one", "02_two"))
     return tmp_path
@@ -133,6 +133,9 @@ def test_presets_and_train_on_the_command_line(tmp_path, capsys):
     folder = tmp_path / "run"
     words = ["train", "bricks-vae-gaussian", "--budget", "smoke", "--out", str(folder)]
     assert __main__.main([*words, "--time-limit", "0"]) == 1
+    assert "stopped; go on with --resume" in capsys.readouterr().out
+    assert __main__.main([*words, "--resume", "--no-evaluation"]) == 0
+    assert "trained; evaluate with --resume" in capsys.readouterr().out
     assert __main__.main([*words, "--resume"]) == 0
     assert "sequence_error" in capsys.readouterr().out and (folder / "run.json").exists()
 

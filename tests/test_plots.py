@@ -15,7 +15,7 @@ def fig():
 
 
 def test_saved_in_three_formats(fig, tmp_path):
-    files = plots.save_figure(fig, tmp_path, "test")
+    files = plots.save_figure(fig, tmp_path, "test", plots.static_image(fig))
     assert "test.html" in files
     assert "../plotly.min.js" in (tmp_path / "test.html").read_text()
     if "test.png" in files:
@@ -31,11 +31,11 @@ def test_without_a_browser_one_warning_and_html_alone(fig, tmp_path, monkeypatch
     plots._browser_found.cache_clear()
     try:
         with pytest.warns(UserWarning, match="no browser to draw PNG and SVG with .* HTML alone") as caught:
-            assert plots.save_figure(fig, tmp_path, "test") == ["test.html"]
+            assert plots.save_figure(fig, tmp_path, "test", plots.static_image(fig)) == ["test.html"]
         assert len(caught) == 1
         with warnings.catch_warnings():  # said once
             warnings.simplefilter("error")
-            assert list(plots.mimebundle(fig)) == ["application/vnd.plotly.v1+json"]
+            assert list(plots.mimebundle(fig, plots.static_image(fig))) == ["application/vnd.plotly.v1+json"]
     finally:
         plots._browser_found.cache_clear()
 
