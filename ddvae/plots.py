@@ -114,8 +114,10 @@ def _browser_found() -> bool:
     import kaleido
 
     try:
+        _draw(
+            go.Figure(), "png"
+        )  # in a browser of its own: the server would wait for ever for one that fails
         kaleido.start_sync_server(silence_warnings=True)
-        _draw(go.Figure(), "png")
     except Exception as error:  # whatever a missing or broken browser raises, HTML still works
         warnings.warn(
             f"no browser to draw PNG and SVG with ({type(error).__name__}); figures are HTML alone. "

@@ -1,6 +1,9 @@
 """Figures and how they are saved."""
 
-import warnings
+import os
+import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -23,21 +26,33 @@ def test_saved_in_three_formats(fig, tmp_path):
         assert "<svg" in (tmp_path / "test.svg").read_text()[:500]
 
 
-def test_without_a_browser_one_warning_and_html_alone(fig, tmp_path, monkeypatch):
-    def fail(*arguments, **options):
-        raise RuntimeError("no browser")
+BROWSERLESS = """
+import pathlib, sys, warnings
+from ddvae import plots
+fig, folder = plots.curves([0, 1], {"a": [0, 1]}, "x", "y"), pathlib.Path(sys.argv[1])
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    for _ in range(2):
+        print(*plots.save_figure(fig, folder, "test", plots.static_image(fig)))
+        print(*plots.mimebundle(fig, plots.static_image(fig)))
+print(*[one.message for one in caught], sep="\\n")
+"""
 
-    monkeypatch.setattr(plots, "_draw", fail)
-    plots._browser_found.cache_clear()
-    try:
-        with pytest.warns(UserWarning, match="no browser to draw PNG and SVG with .* HTML alone") as caught:
-            assert plots.save_figure(fig, tmp_path, "test", plots.static_image(fig)) == ["test.html"]
-        assert len(caught) == 1
-        with warnings.catch_warnings():  # said once
-            warnings.simplefilter("error")
-            assert list(plots.mimebundle(fig, plots.static_image(fig))) == ["application/vnd.plotly.v1+json"]
-    finally:
-        plots._browser_found.cache_clear()
+
+@pytest.mark.parametrize("path", ["/dev/null", "/bin/false"], ids=["missing", "broken"])
+def test_without_a_browser_one_warning_and_html_alone(tmp_path, path):
+    """In a process of its own, for the browser runs for all figures of one."""
+    found = subprocess.run(
+        [sys.executable, "-c", BROWSERLESS, tmp_path],
+        env=os.environ | {"BROWSER_PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert found.returncode == 0, found.stderr
+    *shown, told = found.stdout.splitlines()
+    assert shown == ["test.html", "application/vnd.plotly.v1+json"] * 2
+    assert re.match("no browser to draw PNG and SVG with .* HTML alone", told)
 
 
 def test_notebooks_hold_single_precision(fig):
