@@ -10,12 +10,19 @@ from ddvae.chem import draw_grid
 from ddvae.optimization import axes, best_so_far, encoded, go_on, hunt, zinc_models
 
 
-@pytest.fixture
-def small(tmp_path, monkeypatch):
-    """A widget of a search of two rounds among few molecules."""
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """Few molecules, and the rows of a search of two rounds among them, kept beside a record of their own."""
     coded = encoded(zinc_models()["DD-VAE (T)"], n=40)
-    coded = dataclasses.replace(coded, record=dataclasses.replace(coded.record, folder=tmp_path), whole=True)
-    rows = hunt(coded, "local steps, 38 atoms", 1, rounds=2, batch=4)["proposed"]
+    record = dataclasses.replace(coded.record, folder=tmp_path_factory.mktemp("record"))
+    coded = dataclasses.replace(coded, record=record, whole=True)
+    return coded, hunt(coded, "local steps, 38 atoms", 1, rounds=2, batch=4)["proposed"]
+
+
+@pytest.fixture
+def small(searched, monkeypatch):
+    """A widget of that search."""
+    coded, rows = searched
     monkeypatch.setattr(replay, "zinc_models", lambda: {"DD-VAE (T)": coded.record})
     live = dataclasses.replace(coded, whole=False)
     monkeypatch.setattr(replay, "encoded", lambda record, n: live)
