@@ -114,9 +114,7 @@ def _browser_found() -> bool:
     import kaleido
 
     try:
-        _draw(
-            go.Figure(), "png"
-        )  # in a browser of its own: the server would wait for ever for one that fails
+        _draw(go.Figure(), "png")  # outside the server, which waits for ever for a browser that fails
         kaleido.start_sync_server(silence_warnings=True)
     except Exception as error:  # whatever a missing or broken browser raises, HTML still works
         warnings.warn(
