@@ -7,6 +7,8 @@ TORCH ?= torch==2.13.0
 BUDGET ?= laptop
 OUT ?= figures
 ARGS ?=
+# One more than cores, for the longest tests wait a good deal, for browsers and kernels.
+WORKERS ?= $(shell python3 -c "import os; print(min(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count(), 7) + 1)")
 
 # conda's own base environment does not count as active.
 ACTIVE := $(or $(VIRTUAL_ENV),$(if $(filter-out base,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX)))
@@ -44,7 +46,7 @@ reproduce: install
 	"$(PYTHON)" -m ddvae reproduce --budget $(BUDGET) --out $(OUT) $(ARGS)
 
 test: install lint
-	"$(PYTHON)" -m pytest --numprocesses logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
+	"$(PYTHON)" -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: install
 	"$(PYTHON)" -m ruff check .

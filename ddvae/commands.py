@@ -219,7 +219,7 @@ def _start_values(score: Callable, strings: list[str], arguments: argparse.Names
     Their column bears the score's name, for another score is another search.
     """
     from .files import replace_file
-    from .search import apply_score
+    from .objective import apply_score
 
     file = arguments.out / "start.csv"
     if arguments.resume and file.is_file():

@@ -11,6 +11,7 @@ from .provenance import provenance
 from .records import RUNS
 from .speed import (
     MODELS,
+    RUNGS,
     costs,
     ladder,
     precision_gap,
@@ -23,7 +24,7 @@ __all__ = ["MEASUREMENTS", "measured", "record"]
 
 FOLDER = RUNS / "speed"
 MEASUREMENTS: dict[str, Callable[[], list[dict]]] = {
-    "table": lambda: list(table(["step", "share", "decode", "sample", "memory"])),
+    "table": lambda: list(table()),
     "ladder": ladder,
     "roofline": roofline,
     "costs": costs,
@@ -41,13 +42,13 @@ _SHORT = {
         "parity": lambda: parity(2_000),
     },
     "smoke": {
-        "table": lambda: list(table(["step"], rounds=1, batch=8)),
-        "ladder": lambda: ladder(size=32, layers=1, steps=4, batch=8),
+        "table": lambda: list(table(["step"], rounds=1, batch=8, labels=["MOSES 2x512"])),
+        "ladder": lambda: ladder(size=32, layers=1, steps=4, batch=8, rungs=RUNGS[::3]),
         "roofline": lambda: roofline((32, 64), 8, 4),
         "costs": lambda: costs((8, 16), (2, 4), (16, 32)),
         "precision": lambda: precision_gap("MOSES 2x512", steps=2, batch=8, every=1),
         "released": lambda: released_progress("MOSES 2x512", minutes=0.01, batch=8),
-        "parity": lambda: parity(60),
+        "parity": lambda: parity(60, n_jobs=1),
     },
 }
 

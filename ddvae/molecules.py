@@ -93,7 +93,7 @@ class Smiles(Preset):
 
     def data(self, budget: str) -> Molecules:
         if budget == "smoke" and self.own is None:
-            return self.molecules("test").first(128)
+            return self.molecules("test").first(32)
         molecules = self.molecules("train")
         return molecules if budget in ("smoke", "full") else replace(molecules, epoch_size=EPOCH)
 

@@ -1,8 +1,11 @@
 """The house style of figures and how they are shown and saved."""
 
+import asyncio
+import atexit
 import base64
 import functools
 import io
+import threading
 import warnings
 from pathlib import Path
 
@@ -86,15 +89,10 @@ def curves(x, lines: dict, x_title: str, y_title: str, title: str | None = None,
 
 def static_image(fig: go.Figure, kind: str = "png") -> bytes | None:
     """The figure as PNG or SVG bytes; None, with one warning, where no browser is found."""
-    if not _browser_found():
+    browser = _browser()
+    if browser is None:
         return None
-    return _draw(fig, kind)
-
-
-def _draw(fig: go.Figure, kind: str) -> bytes:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # plotly warns that a running browser ignores its options
-        image = fig.to_image(format=kind, scale=1.5 if kind == "png" else 1)
+    image = browser.draw(fig, kind)
     return with_palette(image) if kind == "png" else image
 
 
@@ -108,22 +106,45 @@ def with_palette(png: bytes) -> bytes:
     return small.getvalue()
 
 
-@functools.cache
-def _browser_found() -> bool:
-    """Starts the browser that draws static images, once for all figures of the process."""
-    import kaleido
+class _Browser:
+    """Draws figures one after another, in a thread: the notebook's own has an event loop already.
 
+    Plotly's way to keep a browser, kaleido's server, waits for ever for one that does not start.
+    """
+
+    def __init__(self):
+        self.loop = asyncio.new_event_loop()
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+        self.kaleido = self._wait_for(self._opened())
+        atexit.register(lambda: self._wait_for(self.kaleido.close()))
+
+    def draw(self, fig: go.Figure, kind: str) -> bytes:
+        options = {"format": kind, "scale": 1.5 if kind == "png" else 1}
+        return self._wait_for(self.kaleido.calc_fig(fig, options))
+
+    async def _opened(self):
+        import kaleido
+
+        browser = kaleido.Kaleido(mathjax=False)  # which it would look for on the Internet
+        await asyncio.wait_for(browser.open(), 60)
+        return browser
+
+    def _wait_for(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
+
+
+@functools.cache
+def _browser() -> _Browser | None:
+    """The browser of this process; None, with a warning, where none can be started."""
     try:
-        _draw(go.Figure(), "png")  # outside the server, which waits for ever for a browser that fails
-        kaleido.start_sync_server(silence_warnings=True)
+        return _Browser()
     except Exception as error:  # whatever a missing or broken browser raises, HTML still works
         warnings.warn(
             f"no browser to draw PNG and SVG with ({type(error).__name__}); figures are HTML alone. "
             "Install Chromium or Chrome to have them",
-            stacklevel=4,
+            stacklevel=3,
         )
-        return False
-    return True
+        return None
 
 
 def mimebundle(fig: go.Figure, png: bytes | None = None) -> dict:

@@ -16,9 +16,9 @@ from .bo import Box, View, check_acquisition, next_codes
 from .chem import canonical, heavy_atoms
 from .files import load_checkpoint, replace_file, save_checkpoint
 from .gp import Hyperparameters, SparseGP
-from .workers import map_chunks
+from .objective import apply_score
 
-__all__ = ["Evaluation", "Search", "apply_score", "optimize", "read_evaluations"]
+__all__ = ["Evaluation", "Search", "optimize", "read_evaluations"]
 
 EVALUATIONS, SETTINGS, START = "evaluations.csv", "search.json", "start.pt"
 
@@ -276,61 +276,6 @@ def _evaluate(
             Evaluation(*place, name, value, note, sign * mean[i].item(), variance[i].sqrt().item(), code)
         )
     return rows
-
-
-def apply_score(
-    score: Callable, smiles: list[str], time_limit: float | None = None
-) -> list[tuple[float, str]]:
-    """Number and status ("scored" or "failed: ...") of each molecule.
-
-    A function that fails on all together is asked for one at a time.
-
-    Args:
-        score, time_limit: See `optimize`.
-        smiles: Molecules.
-
-    Raises:
-        ValueError: it returns something else than one number a molecule.
-    """
-    if not smiles:
-        return []
-    guarded = _Guarded(score)
-    if time_limit is None:
-        found = guarded(smiles)
-    else:
-        found, lost = map_chunks(guarded, smiles, n_jobs=1, time_limit=time_limit)
-        for i in lost:
-            found[i] = (math.nan, f"failed: over {time_limit:g} s, or its process died")
-    return found
-
-
-class _Guarded:
-    """A user's function whose failures are told and not raised, and whose answer is checked."""
-
-    def __init__(self, score: Callable):
-        self.score = score
-
-    def __call__(self, smiles: list[str]) -> list[tuple[float, str]]:
-        if not smiles:
-            return []
-        try:
-            answer = self.score(list(smiles))
-        except Exception as error:  # whatever a user's function raises
-            if len(smiles) > 1:
-                return [self([one])[0] for one in smiles]
-            return [(math.nan, f"failed: {type(error).__name__}: {error}".replace("\n", " ")[:200])]
-        try:
-            values = np.asarray(answer, dtype=np.float64)
-        except (TypeError, ValueError):
-            values = None
-        if values is None or values.shape != (len(smiles),):
-            raise ValueError(
-                f"score returned {answer!r:.80} for {len(smiles)} molecules; expected one number each"
-            )
-        return [
-            (float(v), "scored") if math.isfinite(v) else (math.nan, "failed: no finite score")
-            for v in values
-        ]
 
 
 def _line(index: int, here: list[Evaluation], done: list[Evaluation], sign: float) -> str:

@@ -4,7 +4,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,6 +41,8 @@ __all__ = [
 
 MODELS = {"MOSES 2x512": "moses-ddvae-triweight", "ZINC 1x1024": "zinc-ddvae-tricube"}
 """The published shapes, each by a preset."""
+SHAPES = {"MOSES 2x512": (512, 2, 37), "ZINC 1x1024": (1024, 1, 45)}
+"""Their units, layers and common length."""
 GOALS = {
     "training step MOSES 2x512, bf16": (15, 20),
     "training step ZINC 1x1024, bf16": (15, 22),
@@ -187,15 +189,17 @@ RUNGS = (
 """What made a GRU stack fast, each idea on top of those before it."""
 
 
-def ladder(size: int = 512, layers: int = 2, steps: int = 37, batch: int = 512) -> list[dict]:
+def ladder(
+    size: int = 512, layers: int = 2, steps: int = 37, batch: int = 512, rungs: Sequence[str] = RUNGS
+) -> list[dict]:
     """Sequences a second through one stack, forward and backward, as one idea after another is added.
 
     Each is measured in a process of its own: memory that an earlier one left behind would help a later one.
     """
     program = "import sys; from ddvae.speed import _rung; print(_rung(*map(int, sys.argv[1:])))"
     rows = []
-    for i, idea in enumerate(RUNGS):
-        found = _in_a_process(program, i, size, layers, steps, batch)
+    for idea in rungs:
+        found = _in_a_process(program, RUNGS.index(idea), size, layers, steps, batch)
         rows.append({"idea": idea, "sequences_per_s": found})
     return rows
 
@@ -353,12 +357,15 @@ PARTS = ("step", "share", "decode", "sample", "memory")
 """Of `table`."""
 
 
-def table(parts: list[str], rounds: int = 3, batch: int = 512) -> Iterator[dict]:
+def table(
+    parts: Sequence[str] = PARTS, rounds: int = 3, batch: int = 512, labels: Sequence[str] = tuple(MODELS)
+) -> Iterator[dict]:
     """Rows of the comparison, as they are measured.
 
     Args:
         parts: Out of `PARTS`.
         rounds, batch: Of what is timed.
+        labels: Out of `MODELS`.
 
     Raises:
         ValueError: there is no such part.
@@ -374,20 +381,20 @@ def table(parts: list[str], rounds: int = 3, batch: int = 512) -> Iterator[dict]
 
     if "step" in parts:
         for precision, short in (("bfloat16", "bf16"), ("float32", "fp32")):
-            for label in MODELS:
+            for label in labels:
                 yield row(f"training step {label}, {short}", training_step(label, precision, rounds, batch))
     if "share" in parts:
         rate = matrix_rate()
-        for label, shape in zip(MODELS, ((512, 2, 37), (1024, 1, 45))):
-            share = recurrence_rate(*shape)
+        for label in labels:
+            share = recurrence_rate(*SHAPES[label])
             values = {"baseline": rate, "ours": share, "ratio": share / rate}
             yield row(f"share of the bf16 matrix rate, {label}", values)
     if "decode" in parts:
-        for label in MODELS:
+        for label in labels:
             yield row(f"greedy decoding {label}", decoding(label, rounds))
     if "sample" in parts:
         slowest = min(sampling(), key=lambda r: r["ratio"])
         yield row("kernel sampling", {k: v for k, v in slowest.items() if k != "kernel"})
     if "memory" in parts:
-        for label in MODELS:
+        for label in labels:
             yield row(f"peak memory of a step {label}", peak_memory(label))

@@ -55,51 +55,43 @@ def run(folder, **options):
     return {r["chapter"]: r for r in reproduce(("01_one", "02_two"), "smoke", folder / "out", **options)}
 
 
-def test_a_failed_chapter_leaves_the_others_running(small_book):
+def test_a_failed_chapter_leaves_the_others_running_and_is_resumed_alone(small_book):
     (small_book / "broken").touch()
     rows = run(small_book)
     assert rows["01_one"]["status"] == "failed" and "broken on purpose" in rows["01_one"]["error"]
     assert rows["02_two"]["status"] == "done"
     page = (small_book / "out" / "index.html").read_text()
     assert "02_two" in page and "01_one failed:" in page and "broken on purpose" in page
-
-
-def test_resume_skips_what_is_done_and_unchanged(small_book):
-    (small_book / "broken").touch()
-    run(small_book)
     (small_book / "broken").unlink()
     rows = run(small_book, resume=True)
     assert (rows["01_one"]["status"], rows["02_two"]["status"]) == ("done", "unchanged")
-    rows = run(small_book, resume=True, seed=5)  # another parameter is a change
-    assert rows["02_two"]["status"] == "done"
-    assert (small_book / "out" / "02_two" / "t.csv").read_text().split() == ["a", "5"]
-    assert run(small_book)["02_two"]["status"] == "done"  # without --resume everything runs
-
-
-def test_fresh_removes_what_was_generated_and_nothing_else(small_book):
-    run(small_book)
     out = small_book / "out"
-    (out / "mine.txt").write_text("kept")
-    for name in ("trained/old", "runs/mine", "notebooks/mine"):
+    rows = reproduce(("02_two",), "smoke", out, resume=True, seed=5)  # another parameter is a change
+    assert rows[0]["status"] == "done"
+    assert (out / "02_two" / "t.csv").read_text().split() == ["a", "5"]
+
+
+def test_what_is_removed_and_what_stays(small_book):
+    """Fresh removes what was generated and nothing else; a single chapter leaves the others' trained runs."""
+    out = small_book / "out"
+    for name in ("trained/old", "runs/mine", "notebooks/mine", "01_one", "02_two"):
         (out / name).mkdir(parents=True)
+    (out / "mine.txt").write_text("kept")
     (out / "02_two" / "old.csv").touch()
-    run(small_book, fresh=True)
+    assert {row["status"] for row in run(small_book, fresh=True).values()} == {"done"}
     assert all((out / name).exists() for name in ("mine.txt", "runs/mine", "notebooks/mine"))
     assert not (out / "trained" / "old").exists() and not (out / "02_two" / "old.csv").exists()
-
-
-def test_a_single_chapter_leaves_the_trained_runs_of_others(small_book):
-    out = small_book / "out"
     (out / "trained" / "old").mkdir(parents=True)
-    reproduce(("02_two",), "smoke", out)
-    assert (out / "trained" / "old").exists()
+    (out / "02_two" / "old.csv").touch()
+    assert reproduce(("02_two",), "smoke", out)[0]["status"] == "done"  # without resume it runs again
+    assert (out / "trained" / "old").exists() and not (out / "02_two" / "old.csv").exists()
 
 
 def test_exit_code_and_summary(small_book, capsys):
-    words = ["reproduce", "--budget", "smoke", "--out", str(small_book / "out")]
-    assert __main__.main(words) == 0
+    words = ["reproduce", "--budget", "smoke", "--out", str(small_book / "out"), "--chapters"]
+    assert __main__.main([*words, "2"]) == 0
     (small_book / "broken").touch()
-    assert __main__.main(words) == 1
+    assert __main__.main([*words, "1"]) == 1
     shown = capsys.readouterr().out
     assert "failed" in shown and "index.html" in shown
 

@@ -1,8 +1,12 @@
 """All chapters, run from training to figures at budget smoke: long, so a file, and a process, of its own."""
 
 import pytest
+from test_records import check_whole
 
 from ddvae.book import CHAPTERS, reproduce
+from ddvae.experiments import PRESETS
+from ddvae.molecules import Smiles
+from ddvae.records import read_record
 
 
 @pytest.fixture(scope="module")
@@ -19,3 +23,9 @@ def test_runs_at_smoke(smoke, name):
     assert rows[name]["status"] == "done", rows[name]["error"]
     assert (out / name / "page.json").exists() and (out / name / "comparison.csv").exists()
     assert name in (out / "index.html").read_text()
+
+
+@pytest.mark.parametrize("name", [name for name, one in PRESETS.items() if not isinstance(one, Smiles)])
+def test_what_chapters_trained_is_read_back(smoke, name):
+    """All bricks and digits are; `test_records` trains the molecular presets."""
+    check_whole(read_record(smoke[0] / "trained" / name / "seed1"))

@@ -91,7 +91,7 @@ class Reproduction:
 class Optimisation:
     """Done is an evaluated molecule."""
 
-    longest = 12.0
+    longest = 6.0
 
     def __init__(self, folder):
         self.folder = folder

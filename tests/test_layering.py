@@ -37,6 +37,7 @@ FLOORS = [
         "laws",
         "gp",
         "bo",
+        "objective",
         "search",
     ],
     [
@@ -156,8 +157,8 @@ print(*sorted({m.split(".")[0] for m in set(sys.modules) - before}))
     assert not set(found.stdout.split()) & set(FORBIDDEN)
 
 
-def test_processes_that_run_rdkit_start_without_torch():
-    script = "import sys, ddvae.chem; print('torch' in sys.modules)"
+def test_processes_that_run_rdkit_or_a_score_start_without_torch():
+    script = "import sys, ddvae.chem, ddvae.objective; print('torch' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert found.stdout.split() == ["False"]
 

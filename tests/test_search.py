@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from ddvae.__main__ import main
-from ddvae.search import EVALUATIONS, Search, apply_score, optimize, read_evaluations
+from ddvae.objective import apply_score
+from ddvae.search import EVALUATIONS, Search, optimize, read_evaluations
 
 SEARCH = Search(rounds=3, batch=4, acquisition="local", seed=2)
 
