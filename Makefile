@@ -7,8 +7,8 @@ TORCH ?= torch==2.13.0
 BUDGET ?= laptop
 OUT ?= figures
 ARGS ?=
-# One more than cores, for the longest tests wait a good deal, for browsers and kernels.
-WORKERS ?= $(shell python3 -c "import os; print(min(len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count(), 7) + 1)")
+# Two a core, for the longest tests wait a good deal, for browsers and kernels.
+WORKERS ?= $(shell python3 -c "import os; print(min(2 * os.cpu_count(), 8))")
 
 # conda's own base environment does not count as active.
 ACTIVE := $(or $(VIRTUAL_ENV),$(if $(filter-out base,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX)))
@@ -34,12 +34,13 @@ help:
 
 install: $(STAMP)
 
+# Modules are compiled when they are first imported: most never are, and to compile all takes a minute.
 # molsets comes without its requirements: its list pins a pomegranate that no longer builds.
 $(STAMP): pyproject.toml Makefile
 	@test -x "$(PYTHON)" || python3 -m venv "$(ENV)"
-	"$(PYTHON)" -c "import torch" 2>/dev/null || "$(PYTHON)" -m pip install $(TORCH)
-	"$(PYTHON)" -m pip install --quiet --editable ".[book,test]"
-	"$(PYTHON)" -m pip install --quiet --no-deps "molsets==0.3.1"
+	"$(PYTHON)" -c "import torch" 2>/dev/null || "$(PYTHON)" -m pip install --no-compile $(TORCH)
+	"$(PYTHON)" -m pip install --quiet --no-compile --editable ".[book,test]"
+	"$(PYTHON)" -m pip install --quiet --no-compile --no-deps "molsets==0.3.1"
 	@touch "$(STAMP)"
 
 reproduce: install

@@ -1,11 +1,15 @@
 """The notebooks as a book: what a chapter shows and saves, and how all of them are regenerated."""
 
+import asyncio
+import contextlib
 import hashlib
 import json
+import os
 import re
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from . import plots
@@ -162,13 +166,8 @@ def reproduce(
         _clear(out, chapters, everything=fresh)
     with replace_file(out / "plotly.min.js") as path:
         path.write_text(plots.plotly_javascript())
-    rows = []
-    for name in chapters:
-        parameters = {"budget": budget, "out": str(out), "seed": seed, "device": device}
-        print(f"{name} at budget {budget} ...", flush=True)
-        rows.append(_run_chapter(name, parameters, out, resume))
-        status, seconds, error = (rows[-1][key] for key in ("status", "seconds", "error"))
-        print(f"{name}: {status} after {seconds:.0f} s {error}", flush=True)
+    parameters = {"budget": budget, "out": str(out), "seed": seed, "device": device}
+    rows = _run_chapters(chapters, parameters, out, resume)
     with replace_file(out / "index.html") as path:
         path.write_text(index_page(out, rows, NOTEBOOKS))
     return rows
@@ -199,6 +198,40 @@ def refresh(chapters: tuple[str, ...]) -> None:
                         output.data["text/plain"] = "A widget: run this cell in JupyterLab to play with it."
             nbformat.write(notebook, beside)
         print(f"{name}: {path.stat().st_size / 1e6:.2f} MB", flush=True)
+
+
+def _run_chapters(chapters: tuple[str, ...], parameters: dict, out: Path, resume: bool) -> list[dict]:
+    """A row a chapter, in order. Chapters that train use all cores; drawing from records takes one each."""
+
+    def run(name: str) -> dict:
+        print(f"{name} at budget {parameters['budget']} ...", flush=True)
+        row = _run_chapter(name, parameters, out, resume)
+        print("{chapter}: {status} after {seconds:.0f} s {error}".format_map(row), flush=True)
+        return row
+
+    def run_beside(name: str) -> dict:
+        try:
+            return run(name)
+        finally:  # papermill leaves its event loop to the thread that it was called in
+            with contextlib.suppress(RuntimeError):  # nothing was run
+                asyncio.get_event_loop().close()
+
+    if parameters["budget"] != "recorded":
+        return [run(name) for name in chapters]
+    with _one_thread_a_kernel(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(run_beside, chapters))
+
+
+@contextlib.contextmanager
+def _one_thread_a_kernel():
+    """For kernels side by side: torch's threads would wait for one another."""
+    before = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = before or "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OMP_NUM_THREADS"]
 
 
 def _run_chapter(name: str, parameters: dict, out: Path, resume: bool) -> dict:
@@ -270,7 +303,7 @@ def summary(rows: list[dict], out: Path) -> str:
     if _lacks_images(out):
         parts.append("no browser was found: figures are HTML alone; Chromium or Chrome adds PNG and SVG")
     total = sum(row["seconds"] for row in rows)
-    return "\n\n".join(["", *parts, f"{total:.0f} s in all; look at {out / 'index.html'}"])
+    return "\n\n".join(["", *parts, f"chapters of {total:.0f} s in all; look at {out / 'index.html'}"])
 
 
 def _lacks_images(out: Path) -> bool:

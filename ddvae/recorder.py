@@ -21,6 +21,7 @@ from .vae import VAE
 
 __all__ = ["default_folder", "is_trained", "obtain", "train"]
 
+DEVICES = "devices.json"
 TRAINED = "trained.json"  # beside weights that are not evaluated yet: where and how long they were trained
 
 
@@ -111,6 +112,8 @@ def train(
     if _begin(folder, settings, resume) and (folder / "run.json").exists():
         return read_record(folder)
     if not is_trained(folder):
+        where = provenance(device)
+        where["device"] = ", then ".join(_trained_on(folder, where["device"]))
         seed_everything(seed)
         model = preset.model()
         fitted = fit(
@@ -126,7 +129,7 @@ def train(
         )
         if not fitted.finished:
             return None
-        _write_trained(folder, preset, model, provenance(device), round(fitted.seconds, 1))
+        _write_trained(folder, preset, model, where, round(fitted.seconds, 1))
     return _evaluated(folder, preset, name, budget, seed, settings) if evaluation else None
 
 
@@ -138,6 +141,17 @@ def default_folder(name: str, seed: int) -> Path:
 def is_trained(folder: Path) -> bool:
     """Whether a folder holds a trained model that is still to be evaluated."""
     return (folder / TRAINED).is_file()
+
+
+def _trained_on(folder: Path, device: str) -> list[str]:
+    """The devices of a run, in order: it may be cut short on one and go on on another."""
+    file = folder / DEVICES
+    devices = json.loads(file.read_text()) if file.exists() else []
+    if device not in devices[-1:]:
+        devices.append(device)
+        with replace_file(file) as path:
+            path.write_text(json.dumps(devices))
+    return devices
 
 
 def _write_trained(folder: Path, preset: Preset, model: VAE, where: dict, seconds: float) -> None:
@@ -165,7 +179,7 @@ def _evaluated(folder: Path, preset: Preset, name: str, budget: str, seed: int, 
     content = {k: v for k, v in asdict(record).items() if k != "folder"}
     with replace_file(folder / "run.json") as path:
         path.write_text(json.dumps(content, indent=1) + "\n")
-    for left in (TRAINED, SETTINGS):
+    for left in (TRAINED, SETTINGS, DEVICES):
         (folder / left).unlink(missing_ok=True)
     shutil.rmtree(folder / "snapshots", ignore_errors=True)
     return record

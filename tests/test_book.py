@@ -1,6 +1,7 @@
 """Regenerating the book: parameters, failures, resumption, the index page."""
 
 import json
+import os
 
 import nbformat
 import numpy as np
@@ -44,7 +45,10 @@ def test_the_repository_is_no_output_folder(small_book):
 def test_new_records_are_a_change(small_book, monkeypatch):
     monkeypatch.setattr(book, "RUNS", small_book / "records")
     out = small_book / "out"
-    assert reproduce(("02_two",), "recorded", out)[0]["status"] == "done"
+    environment = dict(os.environ)
+    rows = reproduce(("01_one", "02_two"), "recorded", out)  # side by side, told in order
+    assert [(row["chapter"], row["status"]) for row in rows] == [("01_one", "done"), ("02_two", "done")]
+    assert os.environ == environment
     (small_book / "records" / "preset" / "seed1").mkdir(parents=True)
     (small_book / "records" / "preset" / "seed1" / "run.json").write_text("{}")
     assert reproduce(("02_two",), "recorded", out, resume=True)[0]["status"] == "done"

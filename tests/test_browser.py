@@ -21,6 +21,7 @@ pytestmark = [
         reason=f"found none of the browsers {', '.join(BROWSERS)}",
     ),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.timeout(600),
 ]
 
 

@@ -56,7 +56,7 @@ def test_sizes_and_budgets(name):
     preset = PRESETS[name]
     model = preset.model()
     assert sum(p.numel() for p in model.parameters()) * 2 < 15 << 20  # half precision: 15 MB
-    assert preset.data("smoke").steps(64) == 2
+    assert preset.data("smoke").steps(16) == 2
     assert replace(preset.molecules("test"), epoch_size=EPOCH).steps(256) == 313
 
 

@@ -78,9 +78,11 @@ def test_a_finished_run_is_read_and_an_interrupted_one_goes_on(tmp_path):
     name = "bricks-ddvae-uniform"
     assert train(name, "smoke", folder=folder, time_limit=0.0, progress=False) is None
     assert (folder / "checkpoint.pt").exists() and not (folder / "run.json").exists()
+    (folder / "devices.json").write_text('["a GPU"]')
     whole = train(name, "smoke", folder=tmp_path / "whole", progress=False)
     resumed = train(name, "smoke", folder=folder, resume=True, progress=False)
     assert resumed.results == whole.results and not (folder / "checkpoint.pt").exists()
+    assert resumed.provenance["device"] == f"a GPU, then {whole.provenance['device']}"
     again = train(name, "smoke", folder=folder, resume=True, progress=False)
     assert again.seconds == resumed.seconds  # read, not trained
     with pytest.raises(ValueError, match="holds a run with seed 1, not 9; expected the same run"):
