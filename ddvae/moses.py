@@ -27,12 +27,21 @@ class Profile:
     Attributes:
         given: Number of strings.
         traits: Of those that are molecules, in order.
-        activations: ChemNet's, (len(traits), 512).
+        device, progress: For ChemNet, which runs once its activations are asked for.
     """
 
     given: int
     traits: tuple[Traits, ...]
-    activations: np.ndarray
+    device: str = "cpu"
+    progress: bool = False
+
+    @cached_property
+    def activations(self) -> np.ndarray:
+        """ChemNet's, (len(traits), 512)."""
+        unique = list(dict.fromkeys(self.smiles))
+        row = {one: i for i, one in enumerate(unique)}
+        hidden = activations(unique, self.device, progress=self.progress)
+        return hidden[[row[one] for one in self.smiles]]
 
     @cached_property
     def smiles(self) -> list[str]:
@@ -102,10 +111,7 @@ def profile(
         )
     by_string = dict(zip(distinct, found))
     valid = tuple(one for one in map(by_string.get, strings) if one is not None)
-    unique = list(dict.fromkeys(one.smiles for one in valid))
-    row = {one: i for i, one in enumerate(unique)}
-    hidden = activations(unique, device, progress=progress)
-    return Profile(len(strings), valid, hidden[[row[one.smiles] for one in valid]])
+    return Profile(len(strings), valid, device, progress)
 
 
 def evaluate(
