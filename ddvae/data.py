@@ -207,7 +207,9 @@ def six_bit_sample(n: int = 100_000, seed: int = 0) -> StringSample:
     return StringSample(tokens, probs.multinomial(n, replacement=True, generator=generator))
 
 
-def binary_mnist(split: str, threshold: float = 0.3, upright: bool = False) -> BinaryImages:
+def binary_mnist(
+    split: str, threshold: float = 0.3, upright: bool = False, first: int | None = None
+) -> BinaryImages:
     """MNIST thresholded to black and white (Section 4.2).
 
     From the folder `mnist` in $DDVAE_DATA if that is set, else a checked download kept in the
@@ -218,13 +220,16 @@ def binary_mnist(split: str, threshold: float = 0.3, upright: bool = False) -> B
         split: "train" (60,000 images) or "test" (10,000).
         threshold: A pixel is white where its grey value in [0, 1] is above it.
         upright: Whether to centre digits and take out their slant first (`deskew`); not in the paper.
+        first: How many images to take; None for all.
 
     Raises:
-        ValueError: unknown split, or a file whose content is not MNIST's.
+        ValueError: unknown split, first below 1, or a file whose content is not MNIST's.
         FileNotFoundError: $DDVAE_DATA is set and holds no such file, or a part of the download failed.
     """
     if split not in ("train", "test"):
         raise ValueError(f"split is {split!r}; expected 'train' or 'test'")
+    if first is not None and first < 1:
+        raise ValueError(f"first is {first}; expected a whole number from 1, or None")
     prefix = {"train": "train", "test": "t10k"}[split]
     try:
         images = _mnist_array(f"{prefix}-images-idx3-ubyte", offset=16).reshape(-1, 784)
@@ -234,8 +239,9 @@ def binary_mnist(split: str, threshold: float = 0.3, upright: bool = False) -> B
             raise FileNotFoundError(f"MNIST's {split} files could not be downloaded ({error})") from None
         warnings.warn(f"no network ({error}): small digits stand in for MNIST", stacklevel=2)
         images, labels = _stand_in_digits(split)
-        return _threshold(images, labels, threshold, upright, "scikit-learn digits (stand-in for MNIST)")
-    return _threshold(images / np.float32(255), labels, threshold, upright, "MNIST")
+        source = "scikit-learn digits (stand-in for MNIST)"
+        return _threshold(images[:first], labels[:first], threshold, upright, source)
+    return _threshold(images[:first] / np.float32(255), labels[:first], threshold, upright, "MNIST")
 
 
 def deskew(images: Tensor) -> Tensor:

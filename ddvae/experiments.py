@@ -136,11 +136,11 @@ class Digits(Preset):
         return VAE(encoder, DenseDecoder((2, *reversed(_WIDTHS))), self.prior())
 
     def data(self, budget: str) -> BinaryImages:
-        return self._images("train", 1_024 if budget == "smoke" else None)
+        return binary_mnist("train", upright=self.upright, first=1_024 if budget == "smoke" else None)
 
     def evaluate(self, model: VAE, budget: str) -> tuple[dict, dict]:
         few = 1_000 if budget == "smoke" else None
-        train, test = (self._images(split, few) for split in ("train", "test"))
+        train, test = (binary_mnist(split, upright=self.upright, first=few) for split in ("train", "test"))
         raw = [_raw_codes(model, images.tokens) for images in (train, test)]
         with torch.no_grad():
             q_train, q_test = (model.encode(images.tokens) for images in (train, test))
@@ -167,10 +167,6 @@ class Digits(Preset):
             "digits": self._decode_sheet(model, 5 if budget == "smoke" else 20),
         }
         return results, arrays
-
-    def _images(self, split: str, n: int | None) -> BinaryImages:
-        images = binary_mnist(split, upright=self.upright)
-        return BinaryImages(images.tokens[:n], images.labels[:n], images.source)
 
     def _decode_sheet(self, model: VAE, size: int) -> np.ndarray:
         """(size, size, 784 / 8) packed images decoded at squares of equal prior mass, first axis z_1."""

@@ -57,12 +57,15 @@ class Preset(ABC):
             raise ValueError(f"budget is {budget!r}; expected one of {', '.join(BUDGETS[1:])} to train")
         run = self.base_run(budget)
         epochs = self.epochs.get(budget, run.epochs)
+        fine = run.fine_tuning
+        if fine is not None:
+            fine = replace(fine, epochs=max(1, round(fine.epochs * epochs / run.epochs)))
         schedules = {
             name: stretch(getattr(run, name), epochs / run.epochs)
             for name in ("learning_rate", "beta", "temperature")
             if getattr(run, name) is not None
         }
-        return replace(run, epochs=epochs, seed=seed, **schedules)
+        return replace(run, epochs=epochs, seed=seed, fine_tuning=fine, **schedules)
 
     def base_run(self, budget: str) -> Run:
         """The settings at a budget before their schedules are stretched."""

@@ -3,6 +3,7 @@
 The browser tests gesture through it, and so does `animate.py`, which makes the README's moving pictures.
 """
 
+import base64
 import os
 import re
 import secrets
@@ -30,6 +31,14 @@ CHOOSE = """(list, share) => {
 }"""
 TYPED = ("COc1ccccc1", "C1CC", "CCN(CC)CC", "<b>", "", "c1ccc2[nH]ccc2c1", "N#Cc1ccncc1", "x" * 300)
 """Into fields, some of them no molecules."""
+SHOWN = """[...document.querySelectorAll('.ddvae-pad img, img.widget-image')]
+    .filter((image) => image.src.startsWith('blob:') && image.offsetParent)"""
+"""A widget's pictures; each new one has an address of its own."""
+READ = """(image) => fetch(image.src).then((found) => found.blob()).then((blob) => new Promise((done) => {
+    const reader = new FileReader();
+    reader.onload = () => done(reader.result);
+    reader.readAsDataURL(blob);
+}))"""
 READY = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 
 
@@ -161,7 +170,7 @@ class View:
         for _ in range(200):
             self.page.wait_for_timeout(200)
             idle = not told or self.page.evaluate(READY)
-            now = self.page.evaluate("document.body.innerText"), self.pictures()
+            now = self.page.evaluate(f"[document.body.innerText, {SHOWN}.map((image) => image.src)]")
             quiet = quiet + 1 if idle and now == before else 0
             if quiet == (1 if told else 5):
                 return
@@ -170,11 +179,8 @@ class View:
 
     def pictures(self):
         """Bytes of all pictures of the widget, in order."""
-        script = """() => Promise.all([...document.querySelectorAll('.ddvae-pad img, img.widget-image')]
-            .filter((image) => image.src.startsWith('blob:') && image.offsetParent)
-            .map((image) => fetch(image.src).then((found) => found.arrayBuffer())
-                .then((bytes) => Array.from(new Uint8Array(bytes)))))"""
-        return [bytes(found) for found in self.page.evaluate(script)]
+        found = self.page.evaluate(f"Promise.all({SHOWN}.map({READ}))")
+        return [base64.b64decode(one.partition(",")[2]) for one in found]
 
     def text(self):
         return "".join(self.page.locator("body").inner_text().split())

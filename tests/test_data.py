@@ -100,6 +100,10 @@ def test_mnist():
     assert test.labels.bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert 0.12 < test.tokens.double().mean() < 0.16
     assert binary_mnist("test", threshold=0.9).tokens.sum() < test.tokens.sum()
+    few = binary_mnist("test", first=3)
+    assert torch.equal(few.tokens, test.tokens[:3]) and torch.equal(few.labels, test.labels[:3])
+    with pytest.raises(ValueError, match="first is 0; expected a whole number from 1"):
+        binary_mnist("test", first=0)
 
 
 @pytest.fixture

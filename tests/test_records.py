@@ -25,7 +25,10 @@ def test_every_preset_is_whole(name):
         base = preset.base_run(budget)
         assert run.seed == 3 and run.epochs == preset.epochs.get(budget, base.epochs)
         assert run.learning_rate(0.5) == pytest.approx(base.learning_rate(0.5 * base.epochs / run.epochs))
-    assert preset.scaled_run("full", 1).epochs == preset.run.epochs
+        share = (run.all_epochs - run.epochs) / run.epochs  # fine-tuning is scaled too, to an epoch at least
+        fine = (base.all_epochs - base.epochs) / base.epochs
+        assert abs(share - fine) <= 0.5 / run.epochs or (fine and run.all_epochs == run.epochs + 1)
+    assert preset.scaled_run("full", 1).all_epochs == preset.run.all_epochs
 
 
 @pytest.mark.parametrize("name", [name for name, one in PRESETS.items() if isinstance(one, Smiles)])
