@@ -172,7 +172,7 @@ class View:
             idle = not told or self.page.evaluate(READY)
             now = self.page.evaluate(f"[document.body.innerText, {SHOWN}.map((image) => image.src)]")
             quiet = quiet + 1 if idle and now == before else 0
-            if quiet == (1 if told else 5):
+            if quiet == (3 if told else 5):  # a slider sends its next value once the kernel has answered
                 return
             before = now
         raise AssertionError("the page does not come to rest")
