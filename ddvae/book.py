@@ -218,15 +218,16 @@ def _run_chapters(chapters: tuple[str, ...], parameters: dict, out: Path, resume
 
     if parameters["budget"] != "recorded":
         return [run(name) for name in chapters]
-    with _one_thread_a_kernel(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    beside = min(os.cpu_count(), len(chapters))
+    with _threads_of_kernels(os.cpu_count() // beside), ThreadPoolExecutor(beside) as pool:
         return list(pool.map(run_beside, chapters))
 
 
 @contextlib.contextmanager
-def _one_thread_a_kernel():
-    """For kernels side by side: torch's threads would wait for one another."""
+def _threads_of_kernels(count: int):
+    """Kernels side by side share the cores: else torch's threads would wait for one another."""
     before = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = before or "1"
+    os.environ["OMP_NUM_THREADS"] = before or str(count)
     try:
         yield
     finally:
