@@ -102,8 +102,11 @@ class Chapter:
         self._record({"kind": "table", "name": name, "caption": caption, "files": files, "html": shown})
 
     def compare(self, ours: dict, recorded: dict | None = None, digits: int = 4) -> None:
-        """Shows ours, recorded, paper, difference and verdict, and keeps them for the summary."""
-        frame = compare(ours, recorded)
+        """Shows ours, recorded, paper, difference and verdict, and keeps them for the summary.
+
+        At budget "recorded" ours are the recorded ones, and have no column of their own.
+        """
+        frame = compare(ours, None if self.page["budget"] == "recorded" else recorded)
         self.page["comparisons"] = frame[["quantity", "ours", "paper", "verdict"]].to_dict("records")
         self.table(frame, "comparison", "Ours against the printed numbers.", digits)
 

@@ -160,10 +160,10 @@ def compare(ours: dict[str, float], recorded: dict[str, float] | None = None):
 
     Args:
         ours: Value of this run by key of `PRINTED`.
-        recorded: Value of the recorded run by the same keys.
+        recorded: Value of the recorded run by the same keys; without any there is no such column.
 
     Returns:
-        A pandas table: quantity, ours, recorded, paper, difference, verdict. The verdict is
+        A pandas table: quantity, ours, recorded, paper, difference, verdict, printed in. The verdict is
         "agrees" within the tolerance, else "better" or "worse" where a side is better, or "differs".
 
     Raises:
@@ -171,8 +171,7 @@ def compare(ours: dict[str, float], recorded: dict[str, float] | None = None):
     """
     import pandas as pd
 
-    recorded = recorded or {}
-    unknown = sorted((set(ours) | set(recorded)) - set(PRINTED))
+    unknown = sorted((set(ours) | set(recorded or {})) - set(PRINTED))
     if unknown:
         raise ValueError(f"no printed number {unknown[0]!r}; expected one of {', '.join(PRINTED)}")
     rows = []
@@ -182,7 +181,7 @@ def compare(ours: dict[str, float], recorded: dict[str, float] | None = None):
             {
                 "quantity": printed.label + (f" ({printed.unit})" if printed.unit else ""),
                 "ours": value,
-                "recorded": recorded.get(key, float("nan")),
+                "recorded": (recorded or {}).get(key, float("nan")),
                 "paper": printed.value,
                 "difference": value - printed.value,
                 "verdict": _verdict(value, printed),
@@ -190,7 +189,8 @@ def compare(ours: dict[str, float], recorded: dict[str, float] | None = None):
             }
         )
     columns = ["quantity", "ours", "recorded", "paper", "difference", "verdict", "printed in"]
-    return pd.DataFrame(rows, columns=columns)
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame if recorded else frame.drop(columns="recorded")
 
 
 def moses_baselines():

@@ -56,6 +56,12 @@ def test_compare_keeps_misses_visible():
     assert frame["difference"].iloc[0] == pytest.approx(60 - 86.1)
 
 
+def test_recorded_values_have_a_column_where_there_are_any():
+    assert "recorded" not in compare({"mnist.vae.knn": 60.0})
+    both = compare({"mnist.vae.knn": 60.0, "mnist.ddvae.knn": 95.0}, {"mnist.vae.knn": 85.2})["recorded"]
+    assert both.iloc[0] == 85.2 and math.isnan(both.iloc[1])
+
+
 def test_nan_agrees_with_nothing():
     assert compare({"mnist.vae.knn": math.nan})["verdict"].iloc[0] == "differs"
 
