@@ -101,7 +101,7 @@ def profile(
     strings = _checked(smiles)
     distinct = list(dict.fromkeys(string for string in strings if string))
     found, lost = map_chunks(
-        traits, distinct, n_jobs=n_jobs, time_limit=time_limit, label="RDKit" if progress else None
+        traits, distinct, n_jobs=n_jobs, time_limit=time_limit, label="RDKit" if progress else None, keep=True
     )
     if lost:
         warnings.warn(

@@ -126,6 +126,7 @@ def parts(
         n_jobs=n_jobs,
         time_limit=time_limit,
         label="scores" if progress else None,
+        keep=True,
     )
     found = np.array([row or (np.nan,) * 3 for row in rows], dtype=np.float64).reshape(-1, 3)
     if lost:

@@ -1,7 +1,10 @@
 """Work on many strings in other processes, in order, with a time limit a string."""
 
+import os
+import pickle
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError
+from contextlib import nullcontext
 
 __all__ = ["map_chunks"]
 
@@ -9,6 +12,8 @@ CHUNK = 500
 """Items handed over at a time: enough to hide the transfer, few enough for a smooth progress bar."""
 EACH = 0.1
 """Seconds granted to each item of a chunk beside the time limit, which is for one that hangs."""
+_kept: dict[tuple[int, bytes], "ProcessPool"] = {}  # noqa: F821
+"""Pools of one process, by owner and by what they call: for few items its start takes longer than they do."""
 
 
 def map_chunks(
@@ -18,8 +23,9 @@ def map_chunks(
     n_jobs: int | None = None,
     time_limit: float = 10.0,
     label: str | None = None,
+    keep: bool = False,
 ) -> tuple[list, list[int]]:
-    """function's results for all items, in order, computed in fresh processes.
+    """function's results for all items, in order, computed in other processes.
 
     They are started anew, never forked: a fork of a process that holds torch's threads may hang. What takes
     too long, or brings its process down, is tried again alone and then given up.
@@ -30,6 +36,8 @@ def map_chunks(
         n_jobs: Processes; None for one a core.
         time_limit: Seconds for one item.
         label: Of a progress bar; None shows none.
+        keep: Whether a chunk alone goes to a process that stays for the next call: for functions that do not
+            change while this process lives.
 
     Returns:
         The results, None in place of those given up, and the indices of these.
@@ -39,8 +47,6 @@ def map_chunks(
         Exception: whatever `function` raises.
     """
     from loky import cpu_count
-    from loky.backend.context import get_context
-    from pebble import ProcessPool
 
     n_jobs = cpu_count() if n_jobs is None else n_jobs
     if n_jobs < 1:
@@ -49,10 +55,8 @@ def map_chunks(
         raise ValueError(f"time_limit is {time_limit}; expected seconds above 0")
     results, lost = [], []
     chunks = [list(items[i : i + CHUNK]) for i in range(0, len(items), CHUNK)]
-    # a first call without items imports what the function needs, outside the time limit
-    with ProcessPool(
-        max(1, min(n_jobs, len(chunks))), initializer=function, initargs=([],), context=get_context("loky")
-    ) as pool:
+    keep = keep and len(chunks) < 2
+    with nullcontext(_kept_pool(function)) if keep else _pool(function, min(n_jobs, len(chunks))) as pool:
 
         def start(chunk, limit):
             return pool.schedule(function, args=(chunk,), timeout=limit)
@@ -72,6 +76,22 @@ def map_chunks(
             pool.stop()  # else leaving waits for all that is scheduled
             raise
     return results, lost
+
+
+def _pool(function: Callable, processes: int):
+    from loky.backend.context import get_context
+    from pebble import ProcessPool
+
+    # a first call without items imports what the function needs, outside the time limit
+    context = get_context("loky")
+    return ProcessPool(max(1, processes), initializer=function, initargs=([],), context=context)
+
+
+def _kept_pool(function: Callable):
+    key = os.getpid(), pickle.dumps(function)  # a fork has none of the threads that serve a pool
+    if key not in _kept or not _kept[key].active:
+        _kept[key] = _pool(function, 1)
+    return _kept[key]
 
 
 def _result(future) -> list | None:

@@ -239,6 +239,14 @@ class View:
     def _wander_box(self, found, random):
         found.click(force=True)  # it may be disabled
 
+    def choose_all(self):
+        """Every option of every list, one after the other: whatever is loaded for one has been."""
+        for found in self.page.locator(".widget-dropdown:visible select").all():
+            count = found.evaluate("(list) => list.options.length")
+            for i in range(count):
+                found.evaluate(CHOOSE, (i + 0.5) / count)
+                self.settle()
+
     def walk(self, gestures, random):
         """The widget that the copied code makes after gestures at random."""
         for _ in range(gestures):

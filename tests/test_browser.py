@@ -175,12 +175,13 @@ def test_in_jupyterlab(view, lab, title):
     view.open(lab, WIDGETS[title])
     PLAYS[title](view)
     view.look(view.kind.__name__)
+    view.choose_all()
     random = np.random.default_rng(1)
-    view.walk(60, random)  # by then all models of the lists have been loaded
+    view.walk(40, random)
     before = lab.kernel(), view.heap()
-    answers(view, view.walk(100, random))
+    answers(view, view.walk(80, random))
     for name, then, now in zip(("kernel", "page"), before, (lab.kernel(), view.heap())):
-        assert now - then < 35e6, f"the {name} grew by {(now - then) / 1e6:.0f} MB"
+        assert now - then < 20e6, f"the {name} grew by {(now - then) / 1e6:.0f} MB"
 
 
 def test_the_served_page(browser, tmp_path):

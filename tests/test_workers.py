@@ -1,8 +1,11 @@
 """Processes: order, errors, what hangs or dies."""
 
 import os
+import subprocess
+import sys
 import time
 
+import psutil
 import pytest
 
 from ddvae import workers
@@ -41,6 +44,51 @@ def test_what_hangs_or_dies_is_lost_alone():
     found, lost = map_chunks(awkward, list(range(12)), n_jobs=2, time_limit=2)
     assert lost == [7, 8]
     assert found == [*range(7), None, None, *range(9, 12)]
+
+
+def whose(items):
+    """Its process, and how often that was asked; hangs on 7."""
+    whose.asked = getattr(whose, "asked", -1) + 1
+    if 7 in items:
+        time.sleep(60)
+    return [(os.getpid(), whose.asked)] * len(items)
+
+
+def test_a_kept_process_serves_many_calls(monkeypatch):
+    """One for each function; another after it was stopped or failed, and for several chunks."""
+    ((first, asked),), _ = map_chunks(whose, [1], keep=True)
+    assert first != os.getpid() and asked == 1
+    assert map_chunks(whose, [1, 2], keep=True)[0] == [(first, 2)] * 2
+    assert map_chunks(whose, [1])[0][0][0] != first
+    assert map_chunks(double, [1], keep=True) == ([2], [])
+    assert map_chunks(whose, [7], keep=True, time_limit=0.2) == ([None], [0])
+    ((second, asked),), _ = map_chunks(whose, [1], keep=True)
+    assert second != first and asked == 1
+    for _ in range(2):
+        with pytest.raises(KeyError, match="from the worker"):
+            map_chunks(refuse, [1], keep=True)
+    monkeypatch.setattr(workers, "CHUNK", 1)
+    assert second not in [process for process, _ in map_chunks(whose, [1, 2], n_jobs=1, keep=True)[0]]
+
+
+OWNER = """import os, psutil, signal, sys
+from ddvae.score import parts
+parts(["C"])
+print(*(child.pid for child in psutil.Process().children(recursive=True)), flush=True)
+if sys.argv[1] == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("end", ["done", "killed"])
+def test_a_kept_process_ends_with_its_owner(end):
+    done = subprocess.run([sys.executable, "-c", OWNER, end], capture_output=True, text=True, timeout=100)
+    children = [int(word) for word in done.stdout.split()]
+    limit = time.monotonic() + 30
+    while any(map(psutil.pid_exists, children)) and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert children and not any(map(psutil.pid_exists, children))
+    assert end == "killed" or not done.stderr
 
 
 def slow_then_refused(items):
