@@ -180,8 +180,9 @@ def test_in_jupyterlab(view, lab, title):
     view.walk(40, random)
     before = lab.kernel(), view.heap()
     answers(view, view.walk(80, random))
-    for name, then, now in zip(("kernel", "page"), before, (lab.kernel(), view.heap())):
-        assert now - then < 20e6, f"the {name} grew by {(now - then) / 1e6:.0f} MB"
+    after, limits = (lab.kernel(), view.heap()), (60e6, 20e6)  # a process gives little back
+    for name, then, now, limit in zip(("kernel", "page"), before, after, limits):
+        assert now - then < limit, f"the {name} grew by {(now - then) / 1e6:.0f} MB"
 
 
 def test_the_served_page(browser, tmp_path):

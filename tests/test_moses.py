@@ -1,5 +1,6 @@
 """MOSES' metrics: molsets' own numbers, hostile input, the command."""
 
+import io
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import warnings
 import numpy as np
 import pytest
 
+from ddvae.__main__ import main
 from ddvae.chemnet import extrapolated_fcd, fcd, fcd_interval
 from ddvae.metrics import evaluate
 from ddvae.moses import molecules_behind, profile
@@ -166,23 +168,20 @@ def test_molecules_behind():
     }
 
 
-def command(*words, stdin=None):
-    return subprocess.run(
-        [sys.executable, "-m", "ddvae", "moses-metrics", *map(str, words)],
-        capture_output=True,
-        text=True,
-        input=stdin,
-    )
-
-
-def test_the_command(tmp_path, strings):
+def test_the_command(tmp_path, strings, capsys, monkeypatch):
     file, out = tmp_path / "some.csv", tmp_path / "out.json"
     file.write_text("name,SMILES\n" + "\n".join(f"m,{s}" for s in strings))
-    done = command(file, "--reference", file, "-n", 100, "--json", out)
+    words = ["-m", "ddvae", "moses-metrics", file, "--reference", file, "-n", "100", "--json", out]
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].split() == ["metric", "value", "n"]
     kept = json.loads(out.read_text())
     assert kept["metrics"]["valid"] == 0.9 and kept["n"]["valid"] == 100 and kept["n"]["FCD/Test"] == 90
-    assert command(stdin="").stderr.startswith("error: smiles is empty")
-    assert "is missing; expected a file of SMILES" in command(tmp_path / "none.smi").stderr
-    assert "n is 0; expected" in command(file, "-n", 0).stderr
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    for wrong, message in (
+        ([], "error: smiles is empty"),
+        ([tmp_path / "none.smi"], "is missing; expected a file of SMILES"),
+        ([file, "-n", 0], "n is 0; expected"),
+    ):
+        assert main(["moses-metrics", *map(str, wrong)]) == 2
+        assert message in capsys.readouterr().err

@@ -96,7 +96,7 @@ def test_ends_in_a_comparison_and_says_what_to_try(path):
 def test_committed_outputs_are_reproduced():
     """nbval, lax: cells run without error, marked ones print what they printed.
 
-    No browser: static images, a third of the time, are not compared, and test_chapters draws them all.
+    No browser: static images take a third of the time and are not compared.
     """
     environment = os.environ | {"PYTEST_ADDOPTS": "", "BROWSER_PATH": os.devnull}
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider"]
