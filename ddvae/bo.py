@@ -1,5 +1,6 @@
 """Where to look next in a latent space: acquisitions over a sparse Gaussian process, higher is better."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -114,10 +115,11 @@ def kriging_believer(view: View, count: int) -> Tensor:
     grid = view.box.random(GRID)
     summit = _best(PosteriorMean(_Surrogate(view.gp)), grid, view.box)
     incumbent = view.gp.predict(summit)[0].max()
-    chosen = grid[:0]
+    # A belief takes variance away and leaves the mean, so no value rises: the last ones limit the next.
+    chosen, limits = grid[:0], torch.full((len(grid),), math.inf, dtype=torch.float64)
     while len(chosen) < count:
         acquisition = LogExpectedImprovement(_Surrogate(view.gp, chosen), incumbent)
-        chosen = torch.cat([chosen, _best(acquisition, grid, view.box)])
+        chosen = torch.cat([chosen, _best(acquisition, grid, view.box, limits)])
     return chosen
 
 
@@ -222,7 +224,7 @@ class _Surrogate(Model):
         return torch.Size()
 
     def posterior(self, X: Tensor, **_) -> GPyTorchPosterior:
-        features = self.gp.features(X)
+        features = _features(self.gp, X)
         mean, covariance = self.gp.mean(features), self.gp.covariance(X, features, X, features)
         if self.believed is not None:
             codes, known, factor = self.believed
@@ -232,21 +234,38 @@ class _Surrogate(Model):
         return GPyTorchPosterior(MultivariateNormal(mean, covariance + _little(self.gp, X.shape[-2])))
 
 
+def _features(gp: SparseGP, x: Tensor) -> tuple[Tensor, Tensor]:
+    """`SparseGP.features` of codes (..., Q, D), once of what a batch shares: all but first ones."""
+    if x.dim() != 3 or 1 in x.shape[:2] or not (x[:, 1:] == x[:1, 1:]).all():
+        return gp.features(x)
+    own, shared = gp.features(x[:, :1]), gp.features(x[:1, 1:])
+    return tuple(torch.cat([a, b.expand(len(x), -1, -1)], 1) for a, b in zip(own, shared))
+
+
 def _little(gp: SparseGP, size: int) -> Tensor:
     """A diagonal that keeps covariances of neighbours positive definite."""
     return max(gp.noise, 1e-6 * gp.hyper.log_variance.exp().item()) * torch.eye(size, dtype=torch.float64)
 
 
-def _best(acquisition: AcquisitionFunction, starts: Tensor, box: Box) -> Tensor:
-    """(1, D) where the acquisition is highest, by L-BFGS from the best of the starts (N, D)."""
-    with torch.no_grad():
-        values = torch.cat([acquisition(part[:, None]) for part in starts.split(1_000)])
+def _best(acquisition: AcquisitionFunction, starts: Tensor, box: Box, limits: Tensor | None = None) -> Tensor:
+    """(1, D) where the acquisition is highest, by L-BFGS from the best of the starts (N, D).
+
+    Values at the starts are known not to exceed limits (N,), without which all are computed: with them only
+    as many as show which is the best, and the limits are lowered to those.
+    """
+    limits = torch.full((len(starts),), math.inf, dtype=torch.float64) if limits is None else limits
+    computed = torch.zeros(len(starts), dtype=torch.bool)
+    while not computed[limits.argmax()]:
+        part = limits.masked_fill(computed, -math.inf).topk(min(500, len(starts))).indices
+        with torch.no_grad():
+            limits[part] = acquisition(starts[part, None])
+        computed[part] = True
     code, _ = optimize_acqf(
         acquisition,
         box.bounds,
         q=1,
         num_restarts=1,
-        batch_initial_conditions=starts[values.argmax()].view(1, 1, -1),
+        batch_initial_conditions=starts[limits.argmax()].view(1, 1, -1),
         options={"maxiter": 50},
     )
     return code.detach()

@@ -9,8 +9,8 @@ from torch import Tensor
 
 __all__ = ["Hyperparameters", "SparseGP"]
 
-BLOCK = 25_000
-"""Codes whose covariances with the inducing points are held at a time."""
+BLOCK = 2_048
+"""Codes whose covariances with the inducing points are held at a time: as many as fit the caches."""
 FLOOR = 1e-4
 """Least noise, as a share of the targets' variance: without it FITC explains all by its own residual."""
 

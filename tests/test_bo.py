@@ -1,9 +1,12 @@
 """Contract of all acquisitions, and what sets each apart, on a landscape with a known summit."""
 
+import math
+
 import pytest
 import torch
+from botorch.acquisition.analytic import LogExpectedImprovement
 
-from ddvae.bo import ACQUISITIONS, Box, View, _side, next_codes
+from ddvae.bo import ACQUISITIONS, Box, View, _best, _side, _Surrogate, next_codes
 from ddvae.gp import SparseGP
 
 SUMMIT = torch.tensor([0.3, -0.2, 0.1]).double()
@@ -37,6 +40,34 @@ def test_models_find_the_summit(view, name):
     """Random codes come that near with a probability of 5 * 0.01."""
     best = height(next_codes(view, 5, name, seed=1)).max()
     assert best > view.values.max() and best > -0.02
+
+
+def test_limits_save_values_and_change_no_choice(view):
+    """A batch of the believer, with all values for each code, and with those that could be highest."""
+    torch.manual_seed(2)
+    grid = view.box.random(5_000)
+    incumbent = view.gp.predict(grid)[0].max()
+    limits = torch.full((len(grid),), math.inf).double()
+    chosen, counts = grid[:0], []
+    for _ in range(4):
+        acquisition = LogExpectedImprovement(_Surrogate(view.gp, chosen), incumbent)
+        plain = _best(acquisition, grid, view.box)
+        before = limits.clone()
+        saving = _best(acquisition, grid, view.box, limits)
+        assert torch.equal(saving, plain) and (limits <= before + 1e-9).all()
+        chosen, counts = torch.cat([chosen, saving]), [*counts, int((limits != before).sum())]
+    assert counts[0] == 5_000 and max(counts[1:]) <= 1_000
+
+
+def test_pending_codes_are_the_same_computed_once(view):
+    torch.manual_seed(3)
+    near, pending = view.box.random(6)[:, None], view.box.random(4)
+    codes = torch.cat([near, pending.expand(6, -1, -1)], 1)
+    posterior = _Surrogate(view.gp).posterior(codes)
+    for one, mean, covariance in zip(codes, posterior.mean, posterior.distribution.covariance_matrix):
+        alone = _Surrogate(view.gp).posterior(one)
+        torch.testing.assert_close(mean, alone.mean)
+        torch.testing.assert_close(covariance, alone.distribution.covariance_matrix)
 
 
 def test_a_region_grows_with_success_and_shrinks_without(view):
