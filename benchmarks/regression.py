@@ -1,4 +1,8 @@
-"""The sparse process on ZINC's codes against gpytorch's variational one: seconds, log-likelihood, RMSE."""
+"""The sparse process on ZINC's codes against gpytorch's variational one: seconds, log-likelihood, RMSE.
+
+RMSE also without each one's worst hundredth of molecules, and which share of these has a ring beyond six
+atoms: the score falls by whole units there, and few molecules are so.
+"""
 
 import argparse
 import time
@@ -9,6 +13,7 @@ from timing import write_csv
 
 from ddvae.gp import SparseGP
 from ddvae.optimization import encoded, zinc_models
+from ddvae.score import parts
 
 
 class Variational(gpytorch.models.ApproximateGP):
@@ -25,8 +30,29 @@ class Variational(gpytorch.models.ApproximateGP):
         return gpytorch.distributions.MultivariateNormal(self.mean_module(x), self.covar_module(x))
 
 
-def variational(x, y, test_x, test_y, epochs, batch_size=1024):
-    """Rows after each epoch; targets are standardised for the fit, results in their own units."""
+def row(way, seconds, mean, deviation, y, rings):
+    """A line of the table, from predictions (N,) of targets y (N,) of molecules of which rings (N,) says."""
+    errors = (y - mean).square()
+    worst = errors.topk(len(y) // 100).indices
+    rest = errors.sum() - errors[worst].sum()
+    return {
+        "way": way,
+        "seconds": seconds,
+        "log_likelihood": torch.distributions.Normal(mean, deviation).log_prob(y).mean().item(),
+        "rmse": errors.mean().sqrt().item(),
+        "rmse_99": (rest / (len(y) - len(worst))).sqrt().item(),
+        "worst_rings": rings[worst].double().mean().item(),
+    }
+
+
+def told(row):
+    form = "{way:28} {seconds:8.1f} {log_likelihood:8.4f} {rmse:7.4f} {rmse_99:7.4f} {worst_rings:7.2f}"
+    print(form.format(**row), flush=True)
+    return row
+
+
+def variational(x, y, test_x, epochs, batch_size=1024):
+    """Seconds so far, means and deviations after each epoch; targets are standardised for the fit alone."""
     torch.manual_seed(0)
     mean, deviation = y.mean(), y.std()
     x, test_x, y = x.float(), test_x.float(), ((y - mean) / deviation).float()
@@ -49,14 +75,7 @@ def variational(x, y, test_x, test_y, epochs, batch_size=1024):
             found = [likelihood(model(part)) for part in test_x.split(5_000)]
             centre = torch.cat([law.mean for law in found]).double() * deviation + mean
             spread = torch.cat([law.variance for law in found]).double().sqrt() * deviation
-        judged = torch.distributions.Normal(centre, spread).log_prob(test_y).mean().item()
-        rmse = (test_y - centre).square().mean().sqrt().item()
-        yield {
-            "way": f"gpytorch SVGP, {epoch} epochs",
-            "seconds": seconds,
-            "log_likelihood": judged,
-            "rmse": rmse,
-        }
+        yield epoch, seconds, centre, spread
 
 
 if __name__ == "__main__":
@@ -68,24 +87,23 @@ if __name__ == "__main__":
     coded = encoded(zinc_models()["DD-VAE (T)"], arguments.n)
     train, test = coded.split(1)
     data = coded.codes[train], coded.values[train]
-    unseen = coded.codes[test], coded.values[test]
-    started = time.perf_counter()
-    process = SparseGP.fit(*data, seed=1)
-    rows = [{"way": "closed form, fitted", "seconds": time.perf_counter() - started} | process.judge(*unseen)]
-    started = time.perf_counter()
-    again = SparseGP.fit(*data, seed=1, start=process.hyper, steps=5)
-    rows.append(
-        {"way": "fitted again, warm", "seconds": time.perf_counter() - started} | again.judge(*unseen)
-    )
-    print(f"{'':28} {'seconds':>8} {'LL':>8} {'RMSE':>7}   {len(train):,} codes, {len(test):,} held out")
-    for row in rows:
-        print(f"{row['way']:28} {row['seconds']:8.1f} {row['log_likelihood']:8.4f} {row['rmse']:7.4f}")
-    for row in variational(*data, *unseen, arguments.epochs):
-        print(
-            f"{row['way']:28} {row['seconds']:8.1f} {row['log_likelihood']:8.4f} {row['rmse']:7.4f}",
-            flush=True,
-        )
-        rows.append(row)
+    unseen = coded.codes[test]
+    rings = torch.from_numpy(parts([coded.smiles[i] for i in test.tolist()])[:, 2] > 0)
+    judged = coded.values[test], rings
+
+    def closed(way, **settings):
+        started = time.perf_counter()
+        process = SparseGP.fit(*data, seed=1, **settings)
+        seconds = time.perf_counter() - started
+        mean, variance = process.predict(unseen)
+        return process, told(row(way, seconds, mean, (variance + process.noise).sqrt(), *judged))
+
+    print(f"{len(train):,} codes, {len(test):,} held out, {rings.double().mean():.1%} with large rings")
+    print(f"{'':28} {'seconds':>8} {'LL':>8} {'RMSE':>7} {'of 99 %':>7} {'rings':>7}")
+    process, first = closed("closed form, fitted")
+    rows = [first, closed("fitted again, warm", start=process.hyper, steps=5)[1]]
+    for epoch, *found in variational(*data, unseen, arguments.epochs):
+        rows.append(told(row(f"gpytorch SVGP, {epoch} epochs", *found, *judged)))
     print("wanted: under 120 s, aim 60, at no worse a log-likelihood than 30 epochs; warm under 20 s")
     if arguments.csv:
         write_csv(arguments.csv, rows)
