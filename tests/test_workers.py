@@ -91,6 +91,22 @@ def test_a_kept_process_ends_with_its_owner(end):
     assert end == "killed" or not done.stderr
 
 
+FORK = """import os
+from ddvae.score import score
+known = score(["CCO"])
+child = os.fork()
+if not child:
+    os._exit(0 if score(["CCO"]) == known else 1)
+print("the fork's status is", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+def test_a_fork_starts_a_process_of_its_own():
+    """With its parent's it would wait for ever: the threads that serve it are not forked."""
+    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60)
+    assert done.stdout.strip() == "the fork's status is 0", done.stderr
+
+
 def slow_then_refused(items):
     """Refuses the first chunk; the others take a while."""
     if 0 in items:
