@@ -1,6 +1,5 @@
 """Work on many strings in other processes, in order, with a time limit a string."""
 
-import os
 import pickle
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError
@@ -12,8 +11,8 @@ CHUNK = 500
 """Items handed over at a time: enough to hide the transfer, few enough for a smooth progress bar."""
 EACH = 0.1
 """Seconds granted to each item of a chunk beside the time limit, which is for one that hangs."""
-_kept: dict[tuple[int, bytes], "ProcessPool"] = {}  # noqa: F821
-"""Pools of one process, by owner and by what they call: for few items its start takes longer than they do."""
+_kept: dict[bytes, "ProcessPool"] = {}  # noqa: F821
+"""Pools of one process, by what they call: for few items its start takes longer than they do."""
 
 
 def map_chunks(
@@ -88,7 +87,8 @@ def _pool(function: Callable, processes: int):
 
 
 def _kept_pool(function: Callable):
-    key = os.getpid(), pickle.dumps(function)  # a fork has none of the threads that serve a pool
+    key = pickle.dumps(function)
+    # a pool that was stopped is not active, nor is one in a fork, which has none of the threads that serve it
     if key not in _kept or not _kept[key].active:
         _kept[key] = _pool(function, 1)
     return _kept[key]

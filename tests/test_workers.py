@@ -102,7 +102,7 @@ print("the fork's status is", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 def test_a_fork_starts_a_process_of_its_own():
-    """With its parent's it would wait for ever: the threads that serve it are not forked."""
+    """The threads that serve its parent's are not forked."""
     done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=60)
     assert done.stdout.strip() == "the fork's status is 0", done.stderr
 
