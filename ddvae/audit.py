@@ -41,6 +41,7 @@ class Difference:
         better: "lower" or "higher".
         paired: Whether both are read off the same runs, so that seeds cancel.
         measure: Both numbers.
+        ratio: Whether they are compared by their ratio, as divergences are, whose deviation grows with them.
     """
 
     number: int
@@ -51,32 +52,41 @@ class Difference:
     better: str
     paired: bool
     measure: Callable[[Runs], Pair]
+    ratio: bool = False
 
 
 def audit_row(difference: Difference, runs: Runs) -> dict:
     """A row of the audit's table: both numbers, what the code adds with a 95 % interval, whom it favours.
 
-    The interval is Student's, of the differences of paired seeds, else Welch's; where one choice has a single
-    seed, the other's deviation stands for both, and two single seeds have none. A difference whose interval
-    holds 0 is in nobody's favour.
+    The interval is Student's, of the differences of paired seeds, else Welch's, for a ratio that of the
+    logarithms. Where one choice has a single seed, the other's deviation stands for both; two single seeds
+    have none. A difference whose interval holds 0, or a ratio whose interval holds 1, is in nobody's favour.
 
     Args:
         difference: One of `DIFFERENCES`.
         runs: Where the records of the first seven come from; the others read what is kept beside records.
     """
     pair = difference.measure(runs)
-    effect, low, high = effect_of(pair, difference.paired)
+    effect, low, high = effect_of(pair, difference.paired, difference.ratio)
     row = {"no.": difference.number, "difference": difference.what, "number": difference.moves}
     row |= {"as in the text": spread(pair.text), "as in the code": spread(pair.code)}
     interval = "–" if math.isnan(low) else f"{low:.3g} to {high:.3g}"
-    row |= {"code less text": "–" if math.isnan(effect) else f"{effect:+.3g}", "95 %": interval}
-    return row | {"in favour of": _favour(effect, low, high, difference.better)}
+    told = f"x {effect:.3g}" if difference.ratio else f"{effect:+.3g}"
+    row |= {"code against text": "–" if math.isnan(effect) else told, "95 %": interval}
+    none = 1.0 if difference.ratio else 0.0
+    return row | {"in favour of": _favour(effect - none, low - none, high - none, difference.better)}
 
 
-def effect_of(pair: Pair, paired: bool) -> tuple[float, float, float]:
-    """What the code adds to the text's number, and the ends of its 95 % interval; NaN where there is none."""
+def effect_of(pair: Pair, paired: bool, ratio: bool = False) -> tuple[float, float, float]:
+    """What the code adds to the text's number, or multiplies it by, and the ends of the 95 % interval.
+
+    NaN where there is none.
+    """
     from scipy.stats import t, ttest_ind, ttest_rel
 
+    if ratio:
+        logarithms = Pair(*(list(map(math.log, values)) for values in pair))
+        return tuple(map(math.exp, effect_of(logarithms, paired)))
     if not (pair.text and pair.code):
         return (math.nan,) * 3
     effect = statistics.fmean(pair.code) - statistics.fmean(pair.text)
@@ -198,6 +208,7 @@ DIFFERENCES = (
         "lower",
         False,
         _between("bricks-switch-scores", _UNIFORM, "kl"),
+        ratio=True,
     ),
     Difference(
         2,
@@ -208,6 +219,7 @@ DIFFERENCES = (
         "lower",
         False,
         _between("bricks-switch-reduction", _UNIFORM, "kl"),
+        ratio=True,
     ),
     Difference(
         3,
@@ -218,6 +230,7 @@ DIFFERENCES = (
         "lower",
         False,
         _between("bricks-switch-squash", _UNIFORM, "kl"),
+        ratio=True,
     ),
     Difference(
         4,
@@ -228,6 +241,7 @@ DIFFERENCES = (
         "lower",
         False,
         _between("bricks-switch-beta", "bricks-ddvae-tricube", "kl"),
+        ratio=True,
     ),
     Difference(
         5,
@@ -258,6 +272,7 @@ DIFFERENCES = (
         "lower",
         False,
         _between("bricks-switch-tuned", _UNIFORM, "kl"),
+        ratio=True,
     ),
     Difference(
         8,

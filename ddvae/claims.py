@@ -30,11 +30,12 @@ class Claim:
     evidence: Callable[[], str]
 
 
-def _apart(first: list[float], second: list[float], unit: str) -> str:
-    """Two means and the 95 % interval of their difference."""
-    effect, low, high = effect_of(Pair(second, first), paired=False)
+def _apart(first: list[float], second: list[float], unit: str, ratio: bool = False) -> str:
+    """Two means and the 95 % interval of their difference, or of their ratio."""
+    effect, low, high = effect_of(Pair(second, first), paired=False, ratio=ratio)
     interval = "one seed" if math.isnan(low) else f"95 %: {low:.3g} to {high:.3g}"
-    return f"{spread(first)} against {spread(second)}{unit}, {effect:+.3g} ({interval})"
+    told = f"x {effect:.3g}" if ratio else f"{effect:+.3g}"
+    return f"{spread(first)} against {spread(second)}{unit}, {told} ({interval})"
 
 
 def _results(name: str, key: str) -> list[float]:
@@ -99,7 +100,7 @@ def _validity_claim() -> str:
 def _switch_claim(word: str) -> Callable[[], str]:
     def told() -> str:
         values = [_results(name, "kl") for name in (f"bricks-switch-{word}", "bricks-ddvae-uniform")]
-        return f"Figure 5, U/U, KL of decoded samples: {_apart(*values, unit=' nats')}"
+        return f"Figure 5, U/U, KL of decoded samples: {_apart(*values, unit=' nats', ratio=True)}"
 
     return told
 

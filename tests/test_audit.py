@@ -9,8 +9,8 @@ from ddvae.experiments import PRESETS
 from ddvae.records import recorded
 
 
-def difference(pair, better="lower", paired=False):
-    return Difference(1, "what", "text", "code", "number", better, paired, lambda runs: pair)
+def difference(pair, better="lower", paired=False, ratio=False):
+    return Difference(1, "what", "text", "code", "number", better, paired, lambda runs: pair, ratio)
 
 
 def test_all_fourteen_in_order():
@@ -28,13 +28,16 @@ def test_all_fourteen_in_order():
         (Pair([1.0, 5.0], [1.0, 5.0]), {"paired": True}, "+0", "0 to 0", "nobody"),
         (Pair([3.0, 3.1, 2.9], [1.0]), {}, "-2", "-2.5 to -1.5", "the code"),
         (Pair([1.0], [2.0, 2.3]), {}, "+1.15", "-2.15 to 4.45", "nobody"),
+        (Pair([0.1, 0.2], [0.01, 0.02]), {"ratio": True}, "x 0.1", "0.0121 to 0.824", "the code"),
+        (Pair([0.1, 0.2], [0.3, 0.4]), {"ratio": True}, "x 2.45", "0.166 to 36.2", "nobody"),
+        (Pair([0.1], [0.2]), {"ratio": True}, "x 2", "–", "unknown"),
         (Pair([1.0], [2.0]), {}, "+1", "–", "unknown"),
         (Pair([], [2.0]), {}, "–", "–", "unknown"),
     ],
 )
 def test_a_row_by_hand(pair, options, effect, interval, favour):
     row = audit_row(difference(pair, **options), runs=None)
-    assert (row["code less text"], row["95 %"], row["in favour of"]) == (effect, interval, favour)
+    assert (row["code against text"], row["95 %"], row["in favour of"]) == (effect, interval, favour)
 
 
 def test_switches_are_trained_presets():
@@ -54,4 +57,4 @@ def test_switches_are_trained_presets():
 @pytest.mark.parametrize("number", range(1, 15))
 def test_evidence_on_record(number):
     row = audit_row(DIFFERENCES[number - 1], recorded)
-    assert row["code less text"] != "–" and row["95 %"] != "–" and row["in favour of"] != "unknown"
+    assert row["code against text"] != "–" and row["95 %"] != "–" and row["in favour of"] != "unknown"
