@@ -1,5 +1,6 @@
 """Figures and how they are saved."""
 
+import io
 import os
 import re
 import subprocess
@@ -7,8 +8,10 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ddvae import plots
+from ddvae.pictures import picture
 
 
 @pytest.fixture
@@ -53,6 +56,16 @@ def test_without_a_browser_one_warning_and_html_alone(tmp_path, path):
     *shown, told = found.stdout.splitlines()
     assert shown == ["test.html", "application/vnd.plotly.v1+json"] * 2
     assert re.match("no browser to draw PNG and SVG with .* HTML alone", told)
+
+
+def test_a_picture_is_shown_as_it_is():
+    image = Image.effect_noise((60, 40), 50)
+    image.save(png := io.BytesIO(), "png")
+    fig = picture(png.getvalue())
+    shown = plots.static_image(fig)
+    assert shown == plots.with_palette(png.getvalue()) and Image.open(io.BytesIO(shown)).size == (60, 40)
+    fig.add_scatter(x=[0, 1], y=[0, 1])
+    assert plots.static_image(fig) != shown
 
 
 def test_notebooks_hold_single_precision(fig):
