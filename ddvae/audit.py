@@ -16,7 +16,7 @@ from .outcomes import best_molecules, spread
 from .records import Record, load_codec
 from .score import score
 
-__all__ = ["DIFFERENCES", "Difference", "Pair", "audit_row", "effect_of", "greedy_and_drawn"]
+__all__ = ["DIFFERENCES", "Difference", "Pair", "amount", "audit_row", "effect_of", "greedy_and_drawn"]
 
 Runs = Callable[[str], list[Record]]
 """Records of a preset, recorded or trained for the occasion."""
@@ -71,8 +71,7 @@ def audit_row(difference: Difference, runs: Runs) -> dict:
     row = {"no.": difference.number, "difference": difference.what, "number": difference.moves}
     row |= {"as in the text": spread(pair.text), "as in the code": spread(pair.code)}
     interval = "–" if math.isnan(low) else f"{low:.3g} to {high:.3g}"
-    told = f"x {effect:.3g}" if difference.ratio else f"{effect:+.3g}"
-    row |= {"code against text": "–" if math.isnan(effect) else told, "95 %": interval}
+    row |= {"code against text": amount(effect, difference.ratio), "95 %": interval}
     none = 1.0 if difference.ratio else 0.0
     return row | {"in favour of": _favour(effect - none, low - none, high - none, difference.better)}
 
@@ -101,6 +100,13 @@ def effect_of(pair: Pair, paired: bool, ratio: bool = False) -> tuple[float, flo
     test = ttest_rel(pair.code, pair.text) if paired else ttest_ind(pair.code, pair.text, equal_var=False)
     low, high = test.confidence_interval()
     return effect, float(low), float(high)
+
+
+def amount(effect: float, ratio: bool) -> str:
+    """An effect in words: "+0.2", for a ratio "x 0.2"."""
+    if math.isnan(effect):
+        return "–"
+    return f"x {effect:.3g}" if ratio else f"{effect:+.3g}"
 
 
 def _favour(effect: float, low: float, high: float, better: str) -> str:

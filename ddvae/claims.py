@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .audit import Pair, effect_of
+from .audit import Pair, amount, effect_of
 from .curves import LEVELS, curve, small_runs, table_runs, table_three
 from .optimization import on_record, zinc_models
 from .outcomes import spread
@@ -34,8 +34,7 @@ def _apart(first: list[float], second: list[float], unit: str, ratio: bool = Fal
     """Two means and the 95 % interval of their difference, or of their ratio."""
     effect, low, high = effect_of(Pair(second, first), paired=False, ratio=ratio)
     interval = "one seed" if math.isnan(low) else f"95 %: {low:.3g} to {high:.3g}"
-    told = f"x {effect:.3g}" if ratio else f"{effect:+.3g}"
-    return f"{spread(first)} against {spread(second)}{unit}, {told} ({interval})"
+    return f"{spread(first)} against {spread(second)}{unit}, {amount(effect, ratio)} ({interval})"
 
 
 def _results(name: str, key: str) -> list[float]:
