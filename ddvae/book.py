@@ -182,14 +182,11 @@ def refresh(chapters: tuple[str, ...]) -> None:
     What changes from run to run without meaning (times, versions, paths) is taken out.
     """
     import nbformat
-    import papermill
 
     for name in chapters:
         path = NOTEBOOKS / f"{name}.ipynb"
         with replace_file(path) as beside:
-            papermill.execute_notebook(
-                path, beside, cwd=str(NOTEBOOKS), kernel_name="python3", language="python", progress_bar=False
-            )
+            _execute(path, beside)
             notebook = nbformat.read(beside, as_version=4)
             kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
             notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
@@ -239,8 +236,6 @@ def _threads_of_kernels(count: int):
 
 
 def _run_chapter(name: str, parameters: dict, out: Path, resume: bool) -> dict:
-    import papermill
-
     started, done = time.monotonic(), out / name / "done.json"
     state = {"parameters": parameters, "sources": _fingerprint(NOTEBOOKS / f"{name}.ipynb")}
     if resume and done.exists() and done.read_text() == json.dumps(state):
@@ -249,15 +244,7 @@ def _run_chapter(name: str, parameters: dict, out: Path, resume: bool) -> dict:
     source, status, error = NOTEBOOKS / f"{name}.ipynb", "done", ""
     with replace_file(out / "notebooks" / source.name) as beside:
         try:
-            papermill.execute_notebook(
-                source,
-                beside,
-                parameters,
-                cwd=str(NOTEBOOKS),
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-            )
+            _execute(source, beside, parameters)
         except Exception as problem:  # one chapter's failure must not keep the others from running
             # Papermill's own message is the whole traceback; the error in the cell is what counts.
             kind = getattr(problem, "ename", type(problem).__name__)
@@ -268,6 +255,23 @@ def _run_chapter(name: str, parameters: dict, out: Path, resume: bool) -> dict:
         with replace_file(done) as path:
             path.write_text(json.dumps(state))
     return {"chapter": name, "status": status, "seconds": time.monotonic() - started, "error": error}
+
+
+def _execute(source: Path, target: Path, parameters: dict | None = None) -> None:
+    """Papermill's run of a notebook; a kernel that does not start is started once more."""
+    import papermill
+
+    def execute():
+        kernel = {"kernel_name": "python3", "language": "python", "cwd": str(NOTEBOOKS)}
+        papermill.execute_notebook(source, target, parameters, progress_bar=False, **kernel)
+
+    try:
+        execute()
+    except RuntimeError as problem:
+        if type(problem) is not RuntimeError:  # a kernel that died later raises a kind of it
+            raise
+        print(f"{source.stem}: {problem}; once more", flush=True)
+        execute()
 
 
 def _fingerprint(notebook: Path) -> str:

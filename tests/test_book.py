@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import sys
 
 import nbformat
 import numpy as np
@@ -73,6 +75,24 @@ def test_a_failed_chapter_leaves_the_others_running_and_is_resumed_alone(small_b
     rows = reproduce(("02_two",), "smoke", out, resume=True, seed=5)  # another parameter is a change
     assert rows[0]["status"] == "done"
     assert (out / "02_two" / "t.csv").read_text().split() == ["a", "5"]
+
+
+@pytest.mark.parametrize("deaths, status", [(1, "done"), (2, "failed")])
+def test_a_kernel_that_does_not_start_is_started_once_more(small_book, monkeypatch, deaths, status):
+    """It dies before it answers as often as there is a file to take away."""
+    gate, kernel = small_book / "gate", small_book / "kernels" / "python3"
+    gate.mkdir()
+    kernel.mkdir(parents=True)
+    for i in range(deaths):
+        (gate / str(i)).touch()
+    script = f"for f in {shlex.quote(str(gate))}/*; do test -e $f && rm $f && exit 1; done; "
+    script += f'exec {shlex.quote(sys.executable)} -m ipykernel_launcher -f "$0"'
+    spec = {"argv": ["sh", "-c", script, "{connection_file}"], "display_name": "P", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(small_book))
+    row = reproduce(("02_two",), "smoke", small_book / "out")[0]
+    assert row["status"] == status and ("Kernel died" in row["error"]) == (status == "failed")
+    assert not any(gate.iterdir())
 
 
 def test_what_is_removed_and_what_stays(small_book):
