@@ -168,7 +168,7 @@ def draw_grid(
     with rdBase.BlockLogs():
         molecules = [_molecule(string) for string in strings or [""]]
     options = Draw.rdMolDraw2D.MolDrawOptions()
-    options.legendFontSize = 18
+    options.legendFontSize, options.bondLineWidth = 18, 1
     grid = Draw.MolsToGridImage(
         molecules,
         molsPerRow=columns,
