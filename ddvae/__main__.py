@@ -15,7 +15,7 @@ from .train import Diverged
 def main(words: list[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     arguments = _parser().parse_args(words)
-    if "DDVAE_DATA" in os.environ:  # notebooks run in their own folder
+    if os.environ.get("DDVAE_DATA"):  # notebooks run in their own folder
         os.environ["DDVAE_DATA"] = str(Path(os.environ["DDVAE_DATA"]).resolve())
     try:
         if "device" in arguments:

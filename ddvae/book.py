@@ -278,7 +278,7 @@ def _fingerprint(notebook: Path) -> str:
     """Changes when the notebook's cells, a module or a record changes: all budgets show some of these."""
     cells = json.loads(notebook.read_text())["cells"]
     digest = hashlib.sha256(json.dumps([cell["source"] for cell in cells]).encode())
-    for file in [*sorted(Path(__file__).parent.glob("*.py")), *sorted(RUNS.rglob("*.json"))]:
+    for file in [*sorted(Path(__file__).parent.glob("*.*")), *sorted(RUNS.rglob("*.*"))]:
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -4,10 +4,12 @@ import argparse
 import csv
 import importlib
 import json
+import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from .experiments import PRESETS
@@ -103,6 +105,7 @@ def _read_codes(file: str, size: int) -> torch.Tensor:
 
 
 def moses_metrics(arguments: argparse.Namespace) -> int:
+    from .chem import canonical
     from .files import replace_file
     from .moses import evaluate, molecules_behind, profile
     from .smiles import smiles_column
@@ -112,10 +115,11 @@ def moses_metrics(arguments: argparse.Namespace) -> int:
     references = {}
     if arguments.reference:
         known = smiles_column(arguments.reference)
-        references = {"test": known, "test_scaffolds": False, "train": known}
+        readable = [one for one in canonical(known) if one]  # novelty compares strings
+        references = {"test": known, "test_scaffolds": False, "train": readable or False}
         if arguments.path == "fast" and known:
             ours = profile(known, n_jobs=arguments.n_jobs, device=arguments.device)
-            references |= {"test": ours, "train": ours.smiles or False}
+            references["test"] = ours
     strings = smiles_column(arguments.file)[: arguments.n]
     options = ("path", "device", "n_jobs", "resamples", "extrapolate")
     results = evaluate(
@@ -131,7 +135,7 @@ def moses_metrics(arguments: argparse.Namespace) -> int:
         print(f"{name:28} {text:>19} {counts[name]:>8,}")
     if arguments.json:
         with replace_file(arguments.json) as beside:
-            known = {name: None if value != value else value for name, value in results.items()}
+            known = {name: value if np.isfinite(value).all() else None for name, value in results.items()}
             beside.write_text(json.dumps({"metrics": known, "n": counts}, indent=1))
     return 0
 
@@ -186,7 +190,12 @@ def optimize(arguments: argparse.Namespace) -> int:
     search = Search(**{name: getattr(arguments, name) for name in settings})
     if arguments.n_start < 2:
         raise ValueError(f"n-start is {arguments.n_start}; expected a whole number from 2")
-    codec = load_codec(arguments.model or zinc_models()["DD-VAE (T)"].folder)
+    recorded = zinc_models().get("DD-VAE (T)")
+    if arguments.model is None and recorded is None:
+        raise ValueError(
+            "model is not given and data/runs holds no DD-VAE (T) of ZINC; expected a run's folder"
+        )
+    codec = load_codec(arguments.model or recorded.folder)
     if arguments.start:
         molecules = own_molecules(arguments.start, codec.vocabulary)
     else:
@@ -247,8 +256,12 @@ def _named_function(name: str) -> Callable:
         sys.path.insert(0, str(Path.cwd()))
     try:
         found = getattr(importlib.import_module(module), function or "")
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:  # whatever a user's module raises
         raise ValueError(f"score is {name!r} ({error}); expected module:function, importable") from None
     if not callable(found):
         raise ValueError(f"score is {name!r}, which is no function; expected module:function")
+    try:
+        pickle.dumps(found)
+    except Exception as error:  # it runs in another process
+        raise ValueError(f"score is {name!r} ({error}); expected a function that def makes") from None
     return found

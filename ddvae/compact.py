@@ -28,10 +28,13 @@ def compacted(weights: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def expanded(content: dict) -> dict[str, Tensor]:
-    """The weights of a file, be they compacted or not.
+    """The weights of a file, be they compacted or not; their average where a checkpoint holds one.
 
     Raises:
         KeyError: it holds none.
     """
+    if "average" in content:
+        average = content["average"]
+        return {name.removeprefix("module."): w for name, w in average.items() if name != "n_averaged"}
     steps = content.get(STEPS, {})
     return {name: w * steps[name] if name in steps else w for name, w in content["model"].items()}

@@ -101,11 +101,16 @@ def curve(record: Record, progress: bool = False) -> list[dict]:
         progress: Whether to show bars.
 
     Raises:
-        ValueError: a run on something else.
+        ValueError: a run on something else, or one without snapshots.
     """
-    return kept_beside(
-        record, CURVE, lambda: [_judge(record, *kept, progress) for kept in _snapshots(record)]
-    )
+
+    def judge() -> list[dict]:
+        rows = [_judge(record, *kept, progress) for kept in _snapshots(record)]
+        if not rows:
+            raise ValueError(f"{record.folder} holds no snapshots; expected a run that keeps them")
+        return rows
+
+    return kept_beside(record, CURVE, judge)
 
 
 def thin(record: Record) -> None:

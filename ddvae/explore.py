@@ -11,7 +11,7 @@ from torch import Tensor
 from .chem import canonical, score_parts, similarities
 from .codec import Codec
 from .data import six_bit_law
-from .latent import interpolate, principal_plane
+from .latent import interpolate, principal_axes
 from .records import recorded
 from .relaxation import relaxed_argmax_log_prob
 from .score import combine
@@ -138,9 +138,8 @@ class MoleculeView:
     ):
         self.codec, self.side = codec, side
         if through is None:
-            codes = codec.encode(smiles)
-            plane = principal_plane(codes, 3, 1.0)
-            self.middle, self.axes = plane[1, 1], torch.stack([plane[2, 1], plane[1, 2]]) - plane[1, 1]
+            self.middle, axes = principal_axes(codec.encode(smiles))
+            self.axes = axes.T
         else:
             first, second, third = codec.encode(list(through))
             self.middle = first

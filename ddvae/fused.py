@@ -41,7 +41,10 @@ VARIANTS = (("-march=native", "-mprefer-vector-width=512", "-fopenmp"), ("-march
 
 def has_bfloat16_unit(device: str | torch.device) -> bool:
     """Whether bfloat16 products are faster than float32 there: on any GPU, on a CPU with a matrix unit."""
-    return torch.device(device).type != "cpu" or torch.cpu.get_capabilities().get("amx_bf16", False)
+    if torch.device(device).type != "cpu":
+        return True
+    told = getattr(torch.cpu, "get_capabilities", dict)  # older torch does not tell
+    return told().get("amx_bf16", False)
 
 
 @functools.cache
@@ -70,16 +73,14 @@ def _library() -> Path:
     if library.exists():
         return library
     for variant in VARIANTS:
-        with replace_file(library) as path:
-            done = subprocess.run(
-                [compiler, *FLAGS, *variant, str(SOURCE), "-o", str(path)], capture_output=True, text=True
-            )
-            if done.returncode == 0:
-                break
-            path.unlink()
-    if done.returncode:
-        raise OSError(f"{compiler} failed: {done.stderr.strip().splitlines()[-1]}")
-    return library
+        try:
+            with replace_file(library) as path:
+                words = [compiler, *FLAGS, *variant, str(SOURCE), "-o", str(path)]
+                subprocess.run(words, check=True, capture_output=True, text=True)
+            return library
+        except subprocess.CalledProcessError as error:
+            told = error.stderr.strip().splitlines() or [f"exit code {error.returncode}"]
+    raise OSError(f"{compiler} failed: {told[-1]}")
 
 
 def _processor() -> str:
@@ -95,16 +96,15 @@ _blocks: list[np.ndarray] = []
 _lock = threading.Lock()
 
 
-def empty(*shape: int, like: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+def empty(*shape: int, like: Tensor) -> Tensor:
     """As `torch.empty`, on a CPU from memory that was used before.
 
     The system hands out large pieces of memory as zeroed pages; at a training step's sizes that takes
     longer than the products. A block is used again when no tensor refers to it any more.
     """
-    dtype = dtype or like.dtype
-    size = math.prod(shape) * dtype.itemsize
+    size = math.prod(shape) * like.dtype.itemsize
     if like.device.type != "cpu" or size < 1 << 20:
-        return torch.empty(shape, dtype=dtype, device=like.device)
+        return torch.empty(shape, dtype=like.dtype, device=like.device)
     with _lock:
         free = [i for i in range(len(_blocks)) if _unused(i)]
         fitting = [i for i in free if _blocks[i].nbytes >= size + ALIGNMENT]
@@ -116,7 +116,7 @@ def empty(*shape: int, like: Tensor, dtype: torch.dtype | None = None) -> Tensor
             _blocks.append(np.empty(size + ALIGNMENT, np.uint8))
             chosen = -1
         start = -_blocks[chosen].ctypes.data % ALIGNMENT
-        return torch.from_numpy(_blocks[chosen][start : start + size]).view(dtype).view(shape)
+        return torch.from_numpy(_blocks[chosen][start : start + size]).view(like.dtype).view(shape)
 
 
 def _unused(i: int) -> bool:

@@ -141,7 +141,7 @@ def _bricks() -> list[Item]:
     ):
         records = recorded(name)
         found = {f"bricks.{key}.{q}": [r.results[q] for r in records] for q in ("kl", "js")}
-        what = f"Figure 5, {panel}: KL / JS of decoded samples, {title}"
+        what = f"Figure 5, {panel}, {title}: KL / JS of decoded samples (from the released notebooks)"
         rows.append(_item(what, "03_synthetic_bricks", found, 4, *_trained(records)))
     return rows
 

@@ -67,7 +67,13 @@ class Smiles(Preset):
         return replace(super().restored(settings), symbols=settings.get("symbols"))
 
     def on(self, own: Molecules) -> "Smiles":
-        """The same model for a user's molecules and their vocabulary."""
+        """The same model for a user's molecules and their vocabulary.
+
+        Raises:
+            ValueError: they are fewer than ten, a tenth of which is held out.
+        """
+        if len(own) < 10:
+            raise ValueError(f"data holds {len(own)} molecules; expected 10 or more, to hold a tenth out")
         return replace(self, own=own, symbols=own.vocabulary.symbols)
 
     @property

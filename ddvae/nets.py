@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 UNDEFINED = -1
-"""The token that greedy decoding returns where the highest score is tied (Section 2.2)."""
+"""The token that greedy decoding returns where the highest score is tied (Section 2)."""
 GENERATED_AT_ONCE = 2048
 MOSTLY = 0.85
 """Share of sequences still going below which the others are removed: that copies the states."""

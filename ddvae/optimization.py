@@ -181,24 +181,23 @@ def unseen(coded: Coded, seed: int) -> dict[str, float]:
     return coded.keep("unseen", seed, judge)
 
 
-def decodes(coded: Coded, seed: int, n: int = 10_000) -> dict[str, dict[str, float]]:
+def decodes(coded: Coded, seed: int) -> dict[str, dict[str, float]]:
     """Regression of the score of what codes decode to: greedily, and drawn token by token.
 
     Codes that either way gives no molecule are left out, the same for both.
 
     Args:
-        coded: A model's molecules; the codes of n at random are decoded.
+        coded: A model's molecules; the codes of 10,000 at random are decoded.
         seed: Of the molecules, the draws and the split.
-        n: Codes at most.
 
     Returns:
         By way ("greedy", "drawn"): valid, share of codes that decode to a molecule; same, share that decode
-        to the molecule that they encode; and where twenty codes are left, how many they are, and
+        to the string that they encode; and where twenty codes are left, how many they are, and
         log_likelihood and rmse on a tenth of them, of the process and of a constant.
     """
 
     def judge() -> dict[str, dict[str, float]]:
-        order = torch.randperm(len(coded.codes), generator=torch.Generator().manual_seed(seed))[:n]
+        order = torch.randperm(len(coded.codes), generator=torch.Generator().manual_seed(seed))[:10_000]
         codes = coded.codes[order]
         torch.manual_seed(seed)
         strings = {"greedy": coded.decode(codes.float()), "drawn": coded.draw(codes.float())}
@@ -235,21 +234,24 @@ def hunt(coded: Coded, name: str, seed: int, start: Hyperparameters | None = Non
         name: One of `SEARCHES`.
         seed: Of the search and the split.
         start: Hyper-parameters fitted to what it knows; None fits them.
-        changes: Settings in place of the search's own.
+        changes: Settings in place of the search's own; what they give is not kept.
 
     Returns:
         Under "proposed" a row a code: round, status, smiles ("" for what is no molecule), score, predicted
         mean and deviation, and the code's place (x, y) on the two principal axes of the known codes. Under
-        "held_out" what the search's process makes of the other tenth, "before" and "after" the rounds: the
-        released code reads Table 4's LL and RMSE after them.
+        "held_out" what a process with the first hyper-parameters makes of the other tenth, knowing what was
+        known "before" and "after" the rounds: the released code reads Table 4's LL and RMSE after them.
 
     Raises:
         ValueError: there is no such search.
     """
     if name not in SEARCHES:
         raise ValueError(f"search is {name!r}; expected one of {', '.join(SEARCHES)}")
-    found = coded.keep(name, seed, lambda: _hunt(coded, name, seed, start, changes))
-    return _whole(found)
+
+    def search() -> dict:
+        return _hunt(coded, name, seed, start, changes)
+
+    return _whole(search() if changes else coded.keep(name, seed, search))
 
 
 def plane(coded: Coded, seed: int, n: int = 3_000) -> dict[str, list]:
@@ -306,12 +308,18 @@ def go_on(
         codes = torch.cat([codes, coded.encode(list(scored)).double()])
         values = torch.cat([values, torch.tensor(list(scored.values()), dtype=torch.float64)])
     known = [*coded.smiles, *scored]
-    done = optimize(partial(score, n_jobs=1), coded.decode, codes, values, known=known, search=search)
+    box, objective = _box(name, coded.codes), partial(score, n_jobs=1)
+    done = optimize(objective, coded.decode, codes, values, known=known, search=search, box=box)
     kept = on_record(coded.record, "axes").get(seed)
     frame = principal_axes(coded.codes)
     if kept is not None:
         frame = (torch.tensor(kept["middle"]).double(), torch.tensor(kept["axes"]).double().T)
     return [row | {"round": number} for row in _rows(done, *frame)]
+
+
+def _box(name: str, codes: Tensor) -> Box | None:
+    """Where a search looks, from the codes that it begins with; None for the smallest box of all it knows."""
+    return Box.spread(codes, SPREADS[name]) if name in SPREADS else None
 
 
 def _whole(kept: dict) -> dict:
@@ -325,7 +333,6 @@ def _hunt(coded: Coded, name: str, seed: int, start: Hyperparameters | None, cha
     train, test = coded.split(seed)
     codes, values, unseen = coded.codes[train], coded.values[train], (coded.codes[test], coded.values[test])
     start = start or SparseGP.fit(codes, values, seed=seed, amplitude=search.amplitude).hyper
-    spread = SPREADS.get(name)
     done = optimize(
         partial(score, n_jobs=1),
         coded.decode,
@@ -333,7 +340,7 @@ def _hunt(coded: Coded, name: str, seed: int, start: Hyperparameters | None, cha
         values,
         known=coded.smiles,
         search=search,
-        box=spread and Box.spread(codes, spread),
+        box=_box(name, codes),
         start=start,
     )
     scored = [one for one in done if one.status == "scored"]

@@ -14,9 +14,9 @@ from .experiments import BUDGETS, Preset, find_preset
 from .files import replace_file, save_checkpoint
 from .molecules import Smiles
 from .provenance import provenance
-from .records import SETTINGS, WEIGHTS, Record, load_weights, read_record, recorded
+from .records import SETTINGS, WEIGHTS, Record, load_weights, read_record, read_settings, recorded
 from .smiles import own_molecules
-from .train import CHECKPOINT, fit, seed_everything
+from .train import CHECKPOINT, LOG, fit, seed_everything
 from .vae import VAE
 
 __all__ = ["default_folder", "is_trained", "obtain", "train"]
@@ -189,29 +189,27 @@ def _begin(folder: Path, settings: dict, resume: bool) -> bool:
     """Whether the folder holds something of this very run to go on from; marks it as this run's.
 
     Raises:
-        ValueError: it is to be resumed but holds another run.
+        ValueError: it is to be resumed but holds another run, or a damaged one.
     """
-    found = None
-    for name in ("run.json", SETTINGS):
-        if (folder / name).exists():
-            content = json.loads((folder / name).read_text())
-            found = content["settings"] if name == "run.json" else content
-            break
-    changed = next((k for k in settings | (found or {}) if settings.get(k) != (found or {}).get(k)), None)
-    if resume and found is not None and changed is not None:
-        raise ValueError(
-            f"{folder} holds a run with {changed} {found.get(changed)!r}, not {settings.get(changed)!r}; "
-            "expected the same run, another folder, or a start without resume"
-        )
-    if not resume or found is None:
-        (folder / "run.json").unlink(missing_ok=True)  # first: with it a folder is a whole record
-        for kind in ("*.pt", "*.npz", "*.csv", "*.json"):  # among them what was kept beside the record
-            for path in folder.glob(kind):
-                path.unlink()
+    mark = next((folder / name for name in ("run.json", SETTINGS) if (folder / name).exists()), None)
+    if resume and mark is not None:
+        found = read_settings(mark)
+        changed = next((k for k in settings | found if settings.get(k) != found.get(k)), None)
+        if changed is not None:
+            raise ValueError(
+                f"{folder} holds a run with {changed} {found.get(changed)!r}, not {settings.get(changed)!r}; "
+                "expected the same run, another folder, or a start without resume"
+            )
+        return True
+    if mark is not None:
+        mark.replace(folder / SETTINGS)  # first: no whole record any more, but to be removed still
+        beside = [path for path in folder.glob("*.json") if path.name != SETTINGS]
+        for path in [*beside, *(folder / name for name in ("arrays.npz", CHECKPOINT, LOG, WEIGHTS))]:
+            path.unlink(missing_ok=True)
         shutil.rmtree(folder / "snapshots", ignore_errors=True)
-        with replace_file(folder / SETTINGS) as path:
-            path.write_text(json.dumps(settings))
-    return resume and found is not None
+    with replace_file(folder / SETTINGS) as path:
+        path.write_text(json.dumps(settings))
+    return False
 
 
 class _Snapshots:

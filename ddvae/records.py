@@ -113,6 +113,19 @@ def read_record(folder: Path) -> Record:
     return record
 
 
+def read_settings(path: Path) -> dict:
+    """The settings of a run, from its run.json or, before its end, its settings.json.
+
+    Raises:
+        ValueError: the file is damaged.
+    """
+    try:
+        content = json.loads(path.read_text())
+        return dict(content["settings"] if path.name == "run.json" else content)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is no record of a run ({error})") from None
+
+
 def load_codec(path: str | Path, precision: str = "bfloat16") -> Codec:
     """Encoder and decoder of strings from a run's folder or its weights.
 
@@ -131,12 +144,11 @@ def load_codec(path: str | Path, precision: str = "bfloat16") -> Codec:
         raise FileNotFoundError(
             f"{folder} holds no {SETTINGS} or run.json; expected a folder that train wrote"
         )
+    settings = read_settings(found)
     try:
-        content = json.loads(found.read_text())
-        settings = content["settings"] if found.name == "run.json" else content
         preset = find_preset(settings["preset"]).restored(settings)
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{found} is no record of a run ({error})") from None
+    except KeyError as error:
+        raise ValueError(f"{found} is no record of a run ({error} is missing)") from None
     if not isinstance(preset, Smiles):
         raise ValueError(f"{folder} holds a run of {settings['preset']}; expected a model of molecules")
     if path == folder:

@@ -1,4 +1,4 @@
-r"""The relaxed argmax: a smooth lower bound of "every true token has the highest score".
+r"""The relaxed argmax: a smooth stand-in for "every true token has the highest score".
 
 The relaxed indicator of Eq. 12 is a logistic function moved to the right,
 :math:`\log \sigma_\tau(x) = -\mathrm{softplus}(\log(1/\tau - 1) - x / \tau)`, and is computed as such.

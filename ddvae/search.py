@@ -58,7 +58,7 @@ class Search:
         maximize: Whether higher scores are better.
         max_heavy_atoms: Larger molecules are rejected; None takes any.
         attempts: Times that a round proposes codes in place of rejected ones.
-        keep: Molecules scored a round at most; the published runs proposed 60 and kept 50.
+        keep: Molecules scored of one proposal at most; the published runs proposed 60 and kept 50.
         amplitude: See `SparseGP.fit`.
         seed: Of everything random.
     """

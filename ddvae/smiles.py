@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -226,7 +227,7 @@ def read_smiles(path: str | Path, vocabulary: Vocabulary | None = None) -> tuple
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is no text, or its gzip is cut short.
+        ValueError: it is no text or no whole table, or its gzip is cut short.
     """
     strings, skipped = [], Counter()
     for string in smiles_column(path):
@@ -247,8 +248,12 @@ def read_smiles(path: str | Path, vocabulary: Vocabulary | None = None) -> tuple
 def smiles_column(path: str | Path) -> list[str]:
     """One string a line of a file, as it is; the arguments and errors of `read_smiles`."""
     lines = _text(path).splitlines()
-    table = bool(lines) and "," in lines[0]
-    fields = list(csv.reader(lines)) if table else [line.split() for line in lines]
+    fields = [line.split() for line in lines]
+    if lines and "," in lines[0] and ("smiles" in lines[0].lower() or "," in fields[0][0]):  # not in a name
+        try:
+            fields = list(csv.reader(lines))
+        except csv.Error as error:
+            raise ValueError(f"{path} is no table ({error}); expected a smiles column") from None
     header = [field.strip().lower() for field in fields[0]] if fields else []
     named = sorted((name for name in header if name.endswith("smiles")), key=len)
     column = header.index(named[0]) if named else 0
@@ -291,7 +296,8 @@ def _tokenized(name, strings, vocabulary: Vocabulary, size: int, sha256: str, so
         # the end of each string tells its length
         flat = tokens[np.arange(tokens.shape[1]) < molecules.lengths.numpy()[:, None]]
         digest = hashlib.sha256(flat).hexdigest()
-        with replace_file(file) as path, open(path, "wb") as stream:
+        # where nothing can be written it is made again next time
+        with suppress(OSError), replace_file(file) as path, open(path, "wb") as stream:
             np.savez_compressed(stream, tokens=flat, sha256=digest, source=sha256, symbols=vocabulary.symbols)
     else:
         ends = np.flatnonzero(flat == vocabulary.end)

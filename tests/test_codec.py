@@ -121,7 +121,10 @@ def test_wrong_runs(run, tmp_path, capsys):
         load_codec(other)
 
 
-def test_own_data_need_a_molecular_preset(tmp_path):
+def test_own_data_need_a_molecular_preset_and_ten_molecules(tmp_path):
+    (tmp_path / "few.smi").write_text("CCO\n" * 9)
+    with pytest.raises(ValueError, match="data holds 9 molecules; expected 10 or more"):
+        train("zinc-ddvae-tricube", "smoke", folder=tmp_path, own=tmp_path / "few.smi")
     with pytest.raises(ValueError, match=r"data is 'x\.smi'; expected it with a molecular preset"):
         train("mnist-vae-gaussian", "smoke", folder=tmp_path, own="x.smi")
 

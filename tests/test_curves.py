@@ -141,6 +141,13 @@ def test_only_runs_on_molecules_have_curves(tmp_path):
         curve(Record("bricks-vae-gaussian", "full", 1, {}, {}, {}, 0.0, tmp_path))
 
 
+def test_a_run_without_snapshots_has_no_curve(tmp_path):
+    np.savez(tmp_path / "arrays.npz", samples=np.array([b"C"]))
+    with pytest.raises(ValueError, match="holds no snapshots; expected a run that keeps them"):
+        curve(Record("zinc-ddvae-tricube", "full", 1, {}, {}, {}, 0.0, tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == ["arrays.npz"]
+
+
 def test_a_missing_value_spoils_nothing():
     rows = [{"accuracy": 0.71, "FCD/Test": math.nan}, {"accuracy": 0.7, "FCD/Test": 1.0}]
     assert table_three([rows], "FCD/Test")[0.7][0] == 1

@@ -1,6 +1,7 @@
 """The compiled passes: accuracy, memory, and life without a compiler."""
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -110,6 +111,21 @@ def test_a_compiler_that_fails_leaves_no_file(tmp_path):
     compiler.chmod(0o755)
     assert run(CXX=str(compiler), XDG_CACHE_HOME=str(tmp_path)).startswith("True ['no compiled GRU step")
     assert not any((tmp_path / "ddvae").iterdir())
+
+
+@needs_compiler
+def test_a_compiler_that_lacks_an_option_does_without(tmp_path):
+    """OpenMP and the wide vectors, as Apple's; then the processor's name too."""
+    real = os.environ.get("CXX") or next(filter(shutil.which, ("g++", "clang++", "c++")))
+    for lacking in ("-mprefer-vector-width=512", "-fopenmp", "-march=native"):
+        compiler = tmp_path / f"lacks{lacking}"
+        refusal = f"echo 'unknown option {lacking}' >&2; exit 1"
+        compiler.write_text(
+            f'#!/bin/sh\ncase " $* " in *" {lacking} "*) {refusal};; esac\nexec {real} "$@"\n'
+        )
+        compiler.chmod(0o755)
+        assert run(CXX=str(compiler), XDG_CACHE_HOME=str(tmp_path)).startswith("False [] ")
+    assert len(list((tmp_path / "ddvae").iterdir())) == 3
 
 
 def test_draws_are_the_same_with_and_without_a_compiler(monkeypatch):

@@ -177,6 +177,13 @@ def test_the_command(tmp_path, strings, capsys, monkeypatch):
     assert done.stdout.splitlines()[0].split() == ["metric", "value", "n"]
     kept = json.loads(out.read_text())
     assert kept["metrics"]["valid"] == 0.9 and kept["n"]["valid"] == 100 and kept["n"]["FCD/Test"] == 90
+    file.write_text("CCO\n")
+    (tmp_path / "known.smi").write_text("OCC\nCCN\n")
+    words = ["moses-metrics", file, "--reference", tmp_path / "known.smi", "--resamples", 2, "--json", out]
+    with pytest.warns(UserWarning, match="no value for 1 valid of 1 strings"):
+        assert main(list(map(str, words))) == 0
+    kept = json.loads(out.read_text(), parse_constant=pytest.fail)["metrics"]
+    assert kept["Novelty"] == 0 and None in kept.values()
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     for wrong, message in (
         ([], "error: smiles is empty"),

@@ -54,10 +54,14 @@ def test_a_search_leaves_nothing_where_few_molecules_are_known(coded):
     assert sorted(coded.record.folder.iterdir()) == before
 
 
-def test_what_is_whole_is_kept(coded, tmp_path):
+def test_what_is_whole_is_kept(coded, tmp_path, monkeypatch):
     record = dataclasses.replace(coded.record, folder=tmp_path)
     whole = dataclasses.replace(coded, record=record, whole=True)
-    found = hunt(whole, "prior draws, 38 atoms", 2, rounds=1, batch=3)
+    hunt(whole, "prior draws, 38 atoms", 2, rounds=1, batch=3)  # another search
+    assert on_record(record, "prior draws, 38 atoms") == {}
+    short = dataclasses.replace(SEARCHES["prior draws, 38 atoms"], rounds=1, batch=3)
+    monkeypatch.setitem(SEARCHES, "prior draws, 38 atoms", short)
+    found = hunt(whole, "prior draws, 38 atoms", 2)
     assert found["seconds"] > 0 and found["provenance"]["torch"] == torch.__version__
     assert on_record(record, "prior draws, 38 atoms") == {2: found}
     assert {row["round"] for row in found["proposed"]} == {1}

@@ -10,10 +10,11 @@ import torch
 
 from ddvae import records
 from ddvae.experiments import BUDGETS, PRESETS, READINGS, find_preset
+from ddvae.files import load_checkpoint, save_checkpoint
 from ddvae.molecules import Smiles
 from ddvae.provenance import provenance
 from ddvae.recorder import obtain, train
-from ddvae.records import Record, read_record, recorded
+from ddvae.records import Record, load_codec, read_record, recorded
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -131,6 +132,53 @@ def test_without_resume_nothing_of_an_earlier_run_stays(tmp_path):
     assert not any((tmp_path / old).exists() for old in ("run.json", "weights.pt", "laws-100.json"))
     record = train(name, "smoke", seed=2, folder=tmp_path, resume=True, progress=False)
     assert record.seed == 2 and [k for k in record.arrays if k.startswith("snap")] == ["snapshot_0001"]
+
+
+def test_files_of_others_stay(tmp_path):
+    """Beside a new run and beside one that takes an earlier one's place, the data that it is trained on."""
+    own = tmp_path / "own.csv"
+    own.write_text("smiles\n" + "CCO\nCCN\n" * 10)
+    for seed in (1, 2):
+        train("zinc-ddvae-tricube", "smoke", seed=seed, folder=tmp_path, progress=False, own=own)
+        assert own.exists() and read_record(tmp_path).seed == seed
+
+
+def test_a_damaged_run_is_told_and_may_be_replaced(tmp_path):
+    name = "bricks-packed-uniform"
+    (tmp_path / "run.json").write_text('{"settings": {"pre')
+    (tmp_path / "laws-100.json").touch()
+    with pytest.raises(ValueError, match=r"run\.json is no record of a run"):
+        train(name, "smoke", folder=tmp_path, resume=True, progress=False)
+    assert train(name, "smoke", folder=tmp_path, progress=False).seed == 1
+    assert not (tmp_path / "laws-100.json").exists()
+
+
+def test_killed_while_an_earlier_run_is_removed(tmp_path, monkeypatch):
+    """What is left is of no run: not gone on from, and removed by the next start."""
+    name = "bricks-packed-uniform"
+    train(name, "smoke", folder=tmp_path, progress=False)
+    (tmp_path / "laws-100.json").touch()
+    with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
+        killed.setattr("pathlib.Path.unlink", interrupted)
+        train(name, "smoke", seed=2, folder=tmp_path, progress=False)
+    with pytest.raises(ValueError, match=r"expected the same run, another folder, or a start without resume"):
+        train(name, "smoke", seed=2, folder=tmp_path, resume=True, progress=False)
+    assert train(name, "smoke", seed=2, folder=tmp_path, progress=False).seed == 2
+    assert not (tmp_path / "laws-100.json").exists()
+
+
+def interrupted(*_, **__):
+    raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_is_read_as_it_would_be_evaluated(tmp_path):
+    """The average of its weights, where it takes one."""
+    name = "moses-variation-averaged"
+    assert train(name, "smoke", folder=tmp_path, time_limit=0.0, progress=False) is None
+    kept = load_checkpoint(tmp_path / "checkpoint.pt")
+    kept["average"] = {key: torch.full_like(w, 2) for key, w in kept["average"].items()}
+    save_checkpoint(tmp_path / "checkpoint.pt", kept)
+    assert all((w == 2).all() for w in load_codec(tmp_path).model.parameters())
 
 
 def test_recorded_runs_are_whole():

@@ -5,9 +5,10 @@ import dataclasses
 import pytest
 from plotly.callbacks import Points
 
-from ddvae import replay
+from ddvae import optimization, replay
+from ddvae.bo import Box
 from ddvae.chem import draw_grid
-from ddvae.optimization import axes, best_so_far, encoded, go_on, hunt, zinc_models
+from ddvae.optimization import SEARCHES, axes, best_so_far, encoded, go_on, hunt, zinc_models
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +17,10 @@ def searched(tmp_path_factory):
     coded = encoded(zinc_models()["DD-VAE (T)"], n=40)
     record = dataclasses.replace(coded.record, folder=tmp_path_factory.mktemp("record"))
     coded = dataclasses.replace(coded, record=record, whole=True)
-    return coded, hunt(coded, "local steps, 38 atoms", 1, rounds=2, batch=4)["proposed"]
+    short = dataclasses.replace(SEARCHES["local steps, 38 atoms"], rounds=2, batch=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SEARCHES, "local steps, 38 atoms", short)
+        return coded, hunt(coded, "local steps, 38 atoms", 1)["proposed"]
 
 
 @pytest.fixture
@@ -54,6 +58,17 @@ def test_rounds_are_replayed_and_one_more_is_run(small):
     assert [row["mean"] for row in again] != [row["mean"] for row in live]
     widget._load()
     assert widget.round.max == 2 and widget.rows == rows and widget.told.value == ""
+
+
+def test_a_live_round_looks_where_its_search_did(searched, monkeypatch):
+    coded, rows = searched
+    spread = Box.spread(coded.codes, 3.0)
+    boxes = []
+    monkeypatch.setattr(optimization, "optimize", lambda *_, box, **__: boxes.append(box) or [])
+    monkeypatch.setattr(optimization, "_rows", lambda *_: [])
+    for name in ("published", "published, shared box"):
+        go_on(coded, name, 1, rows)
+    assert boxes[0] is None and boxes[1].low.equal(spread.low) and boxes[1].high.equal(spread.high)
 
 
 def test_a_live_round_has_the_recorded_axes(small):

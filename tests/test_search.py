@@ -154,6 +154,12 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert {"scored"} <= {one.status for one in found} and len(found[0].code) == 64
     assert main([*words, "--score", "rings:nothing"]) == 2
     assert "expected module:function, importable" in capsys.readouterr().err
+    (tmp_path / "wrong.py").write_text("a = lambda smiles: [0.0] * len(smiles)\n")
+    assert main([*words, "--score", "wrong:a"]) == 2
+    assert "expected a function that def makes" in capsys.readouterr().err
+    (tmp_path / "broken.py").write_text("def count(smiles:\n")
+    assert main([*words, "--score", "broken:count"]) == 2
+    assert "expected module:function, importable" in capsys.readouterr().err
     (tmp_path / "rings.py").write_text(
         "def count(smiles):\n    raise OSError\ndef fails(smiles):\n    raise OSError('no server')\n"
     )

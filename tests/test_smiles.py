@@ -73,6 +73,8 @@ def test_tokens_are_kept_and_checked(monkeypatch, tmp_path):
     monkeypatch.undo()
     monkeypatch.setattr(smiles, "TOKENS", tmp_path)
     assert torch.equal(zinc("test").tokens, first.tokens)  # damaged: made again
+    monkeypatch.setattr(smiles, "TOKENS", file / "no folder")
+    assert torch.equal(zinc("test").tokens, first.tokens)  # nowhere to keep it
 
 
 def test_an_unknown_split():
@@ -180,6 +182,7 @@ def test_lines_left_out_are_counted(tmp_path, capsys):
         (b"CC\xff\xfe", "is no text"),
         (b"\n\n", "holds no usable molecule"),
         (b"", "holds no usable molecule"),
+        (b'id,smiles\n1,"CCO\n' + 40_000 * b"2,CC\n", "is no table .*expected a smiles column"),
     ],
 )
 def test_wrong_files(tmp_path, content, message):
@@ -202,6 +205,9 @@ def test_a_missing_file(tmp_path):
         ("\ufeffcanonical_smiles,x\nCCO,1\n", ["CCO"]),
         ("CCO ethanol\nC\tmethane\n\n", ["CCO", "C", ""]),
         ("smiles\nCCO\n", ["CCO"]),
+        ("CCO 2,3-x\nCC\n", ["CCO", "CC"]),
+        ("CCO,0.5\nCC,1\n", ["CCO", "CC"]),
+        ("the id,the smiles\n1,CCO\n", ["CCO"]),
     ],
 )
 def test_tables_and_lines(tmp_path, text, expected):
