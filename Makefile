@@ -17,7 +17,8 @@ PYTHON := $(ENV)/bin/python
 STAMP := $(ENV)/.ddvae-installed
 
 ifdef DDVAE_DATA
-export DDVAE_DATA := $(if $(filter /%,$(DDVAE_DATA)),,$(CURDIR)/)$(DDVAE_DATA)
+override DDVAE_DATA := $(if $(filter /%,$(DDVAE_DATA)),,$(CURDIR)/)$(DDVAE_DATA)
+export DDVAE_DATA
 endif
 
 .PHONY: help install reproduce test lab app docs notebooks lint clean
