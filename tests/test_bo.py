@@ -37,7 +37,7 @@ def test_contract(view, name):
 
 @pytest.mark.parametrize("name", ["believer", "log-ei", "trust-region"])
 def test_models_find_the_summit(view, name):
-    """Random codes come that near with a probability of 5 * 0.01."""
+    """One of five random codes comes that near with a probability below 0.01."""
     best = height(next_codes(view, 5, name, seed=1)).max()
     assert best > view.values.max() and best > -0.02
 

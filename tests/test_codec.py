@@ -66,17 +66,19 @@ def test_commands(run, capsys, monkeypatch, tmp_path):
     (tmp_path / "in.smi").write_text("CCO\nCN\nCO\n")
     assert main(["encode", str(run), str(tmp_path / "in.smi")]) == 0
     told = capsys.readouterr()
-    codes = told.out.splitlines()
-    assert len(codes) == 2 and all(len(line.split()) == 64 for line in codes)
+    codes = torch.tensor([[float(x) for x in line.split()] for line in told.out.splitlines()])
+    torch.testing.assert_close(codes, load_codec(run).encode(["CCO", "CO"]), atol=1e-5, rtol=1e-4)
     assert "skipped 1 lines: character 'N' is no token" in told.err
     monkeypatch.setattr("sys.stdin", io.StringIO(told.out + "\n"))
     assert main(["decode", str(run / "weights.pt")]) == 0
-    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert capsys.readouterr().out.splitlines() == load_codec(run).decode(codes)
     assert main(["sample", str(run), "-n", "7", "--seed", "2"]) == 0
     first = capsys.readouterr().out
     assert len(first.splitlines()) == 7
     assert main(["sample", str(run), "-n", "7", "--seed", "2"]) == 0
     assert capsys.readouterr().out == first
+    assert main(["sample", str(run), "-n", "7", "--seed", "3"]) == 0
+    assert capsys.readouterr().out != first
 
 
 @pytest.mark.parametrize(

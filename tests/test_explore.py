@@ -1,7 +1,9 @@
 """What the widgets show is what the package computes."""
 
+import copy
 import math
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -41,7 +43,9 @@ def test_proposals_that_cover_a_point(bricks):
 
 
 def test_outside_the_picture_the_edge_is_told(bricks):
-    assert len(bricks.at((99.0, -99.0), bricks.epochs[0])["string"]) in (6, len("undefined"))
+    for epoch in bricks.epochs[::5]:
+        beyond, corner = (bricks.at((side, -side), epoch) for side in (99.0, bricks.side - 1e-6))
+        assert beyond["string"] == corner["string"] and bricks.at((-99.0, 99.0), epoch) != beyond
 
 
 def test_low_temperatures_are_certain_but_near_borders(bricks):
@@ -95,10 +99,20 @@ def test_three_molecules_lie_on_their_plane(space):
     assert plane.place(three[0]) == pytest.approx((0, 0), abs=1e-5)
 
 
-def test_neighbours_and_the_radius_of_change(space):
+def test_the_radius_of_change(space):
+    """Of a decoder whose string changes at a distance of 3, and of one that knows but one string."""
+    plane, middle = copy.copy(space), space.code((1.0, 0.5))
+    for change, expected in ((3.0, 3.0), (9.0, 8.0)):
+
+        def decode(codes, change=change):
+            return ["C" if distance < change else "N" for distance in (codes - middle).norm(dim=1)]
+
+        plane.codec = SimpleNamespace(decode=decode)
+        assert plane.radius((1.0, 0.5)) == pytest.approx(expected, abs=8 / 2**7)
+
+
+def test_neighbours(space):
     point = space.place("CC(=O)Nc1ccc(O)cc1")
-    radius = space.radius(point)
-    assert 0 < radius <= 8
     rows = space.near(point, 4.0, count=6)
     assert 0 < len(rows) <= 6 and len({row["smiles"] for row in rows}) == len(rows)
     for row in rows:

@@ -128,6 +128,7 @@ def test_a_compiler_that_lacks_an_option_does_without(tmp_path):
     assert len(list((tmp_path / "ddvae").iterdir())) == 3
 
 
+@needs_compiler
 def test_draws_are_the_same_with_and_without_a_compiler(monkeypatch):
     torch.manual_seed(0)
     found = fused.power_draws((3, 500), p=2, k=3)

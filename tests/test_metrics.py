@@ -20,21 +20,12 @@ from ddvae.metrics import (
 from ddvae.nets import Decoder
 
 
-def four_quadrants(z):
-    """Two bits: the signs; a tie at 0 is undefined."""
-    return torch.where(z == 0, -1, (z > 0).long())
-
-
 class Quadrants(Decoder):
     def score_tokens(self, z, tokens):
         return torch.stack([-z, z], -1).log_softmax(-1)
 
     def generate(self, z, choose):
         return choose(self.score_tokens(z, None))
-
-
-def uniform_quantile(u):
-    return 2 * u - 1
 
 
 def test_divergences():
@@ -92,7 +83,6 @@ def test_neighbours():
     for choose in ("train", "test"):
         found = classify_neighbours(codes, labels, codes, test_labels, choose)
         assert found["accuracy"] == pytest.approx(1 - 20 / 180)
-        assert found["k"] in range(10, 41, 5) and found["metric"] in ("manhattan", "euclidean")
     with pytest.raises(ValueError, match="choose is 'best'; expected 'train' or 'test'"):
         classify_neighbours(codes, labels, codes, labels, "best")
 

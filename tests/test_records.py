@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import asdict
 
 import numpy as np
@@ -191,7 +192,6 @@ def test_recorded_runs_are_whole():
         assert record.budget in BUDGETS[1:] and record.seconds > 0
         assert {"torch", "device", "code"} <= set(record.provenance)
         assert all(np.asarray(array).size for array in record.arrays.values())
-        json.dumps(record.results, allow_nan=True)
 
 
 def test_the_list_of_runs_is_true():
@@ -237,4 +237,6 @@ def test_wrong_names(tmp_path):
 
 def test_provenance_names_code_and_device():
     found = provenance()
-    assert found["torch"] == torch.__version__ and found["device"].endswith("CPU cores") and found["code"]
+    assert found["torch"] == torch.__version__ and found["device"].endswith("CPU cores")
+    in_git = (records.RUNS.parents[1] / ".git").exists()
+    assert re.fullmatch(r"[0-9a-f]{7,}\+?" if in_git else "installed", found["code"])

@@ -176,5 +176,12 @@ def test_command(tmp_path, monkeypatch, capsys):
 
 
 def test_a_score_that_always_fails_ends_nothing(start):
-    found = optimize(picky, decode, *start, search=replace(SEARCH, rounds=1, batch=1))
-    assert {one.status.split(":")[0] for one in found} <= {"failed", "invalid", "duplicate", "scored"}
+    def fails(smiles):
+        raise OSError("no server")
+
+    found = optimize(fails, decode, *start, search=replace(SEARCH, rounds=2))
+    assert {one.round for one in found} == {1, 2} and "failed: OSError: no server" in {
+        one.status for one in found
+    }
+    assert not {one.status.split(":")[0] for one in found} - {"failed", "invalid", "duplicate"}
+    assert all(math.isnan(one.score) for one in found)

