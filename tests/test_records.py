@@ -4,6 +4,7 @@ import json
 import math
 import re
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -159,17 +160,20 @@ def test_killed_while_an_earlier_run_is_removed(tmp_path, monkeypatch):
     name = "bricks-packed-uniform"
     train(name, "smoke", folder=tmp_path, progress=False)
     (tmp_path / "laws-100.json").touch()
+    unlink = Path.unlink
+
+    def interrupted(path, missing_ok=False):
+        if path.name == "laws-100.json":
+            raise KeyboardInterrupt
+        unlink(path, missing_ok)
+
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
-        killed.setattr("pathlib.Path.unlink", interrupted)
+        killed.setattr(Path, "unlink", interrupted)
         train(name, "smoke", seed=2, folder=tmp_path, progress=False)
     with pytest.raises(ValueError, match=r"expected the same run, another folder, or a start without resume"):
         train(name, "smoke", seed=2, folder=tmp_path, resume=True, progress=False)
     assert train(name, "smoke", seed=2, folder=tmp_path, progress=False).seed == 2
     assert not (tmp_path / "laws-100.json").exists()
-
-
-def interrupted(*_, **__):
-    raise KeyboardInterrupt
 
 
 def test_an_interrupted_run_is_read_as_it_would_be_evaluated(tmp_path):
