@@ -84,7 +84,7 @@ def train(
         folder: Where the record goes, by default figures/runs/<name>/seed<seed>.
         device: For training and its snapshots; evaluation runs on the CPU.
         resume: Go on from what the folder holds of the same run; a finished run is only read. Without
-            it the folder's earlier run is removed.
+            it the folder's earlier run is removed, and all JSON files beside it: what was computed from it.
         time_limit: Seconds of training after which to save and stop.
         progress: Whether to show a progress bar.
         reading: "paper" or "released", in place of the preset's own.
