@@ -107,12 +107,14 @@ def _embedded(fig: go.Figure) -> bytes | None:
 
 
 def with_palette(png: bytes) -> bytes:
-    """The picture in 128 colours, which a chart never exceeds visibly, at a third of the size."""
+    """The picture in 128 colours, rare ones such as an atom's letter kept, at a third of the size."""
     from PIL import Image
 
     small = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
-        image.convert("RGB").quantize(128, dither=Image.Dither.NONE).save(small, "png", optimize=True)
+        coverage = Image.Quantize.MAXCOVERAGE  # a median cut would mix rare colours into a grey
+        few = image.convert("RGB").quantize(128, coverage, kmeans=1, dither=Image.Dither.NONE)
+        few.save(small, "png", optimize=True)
     return small.getvalue()
 
 

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from ddvae import plots
+from ddvae.chem import draw_grid
 from ddvae.pictures import picture
 
 
@@ -78,3 +79,12 @@ def test_house_style(fig):
     assert fig.data[0].line.color == plots.COLOURS[0] and fig.data[1].line.color == plots.COLOURS[1]
     assert fig.layout.xaxis.title.text == "x (nats)"
     assert len(set(plots.COLOURS)) == 8
+
+
+def test_a_palette_keeps_rare_colours():
+    """The red of few oxygens among thousands of shades of black bonds and letters."""
+    png = draw_grid(["c1ccc(-c2ccc(-c3ccc(CCCCCC)c(-c4ccc(-c5ccco5)cc4)c3)nc2)cc1"] * 5, ["6.00"] * 5)
+    small = plots.with_palette(png)
+    exact, few = (np.asarray(Image.open(io.BytesIO(one)).convert("RGB")).astype(int) for one in (png, small))
+    assert np.abs(few - exact).max() < 25 and len(np.unique(few.reshape(-1, 3), axis=0)) <= 128
+    assert len(small) < len(png) / 2
