@@ -151,7 +151,7 @@ def trust_region(view: View, count: int, candidates: int = 2_000) -> Tensor:
     lengths = view.gp.hyper.log_lengths
     shape = (lengths - lengths.mean()).exp().clamp(0.2, 5.0)
     reach = _side(view, count) * shape * (view.box.high - view.box.low) / 2
-    candidates = max(candidates, count)
+    candidates = max(candidates, count)  # each is chosen once at most
     offsets = reach * (2 * torch.rand(candidates, len(best), dtype=torch.float64) - 1)
     moved = torch.rand(candidates, len(best)) < min(1.0, 20 / len(best))
     near = (best + offsets * moved).clamp(view.box.low, view.box.high)

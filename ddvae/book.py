@@ -279,7 +279,8 @@ def _fingerprint(notebook: Path) -> str:
     cells = json.loads(notebook.read_text())["cells"]
     digest = hashlib.sha256(json.dumps([cell["source"] for cell in cells]).encode())
     for file in [*sorted(Path(__file__).parent.glob("*.*")), *sorted(RUNS.rglob("*.*"))]:
-        digest.update(file.read_bytes())
+        if file.suffix in (".py", ".cpp", ".js", ".json", ".csv", ".npz", ".pt"):
+            digest.update(file.read_bytes())
     return digest.hexdigest()
 
 

@@ -115,11 +115,12 @@ def moses_metrics(arguments: argparse.Namespace) -> int:
     references = {}
     if arguments.reference:
         known = smiles_column(arguments.reference)
-        readable = [one for one in canonical(known) if one]  # novelty compares strings
-        references = {"test": known, "test_scaffolds": False, "train": readable or False}
+        references = {"test": known, "test_scaffolds": False, "train": known}
         if arguments.path == "fast" and known:
             ours = profile(known, n_jobs=arguments.n_jobs, device=arguments.device)
-            references["test"] = ours
+            references |= {"test": ours, "train": ours.smiles or False}
+        elif known:  # novelty compares strings
+            references["train"] = [one for one in canonical(known) if one] or False
     strings = smiles_column(arguments.file)[: arguments.n]
     options = ("path", "device", "n_jobs", "resamples", "extrapolate")
     results = evaluate(
@@ -190,12 +191,13 @@ def optimize(arguments: argparse.Namespace) -> int:
     search = Search(**{name: getattr(arguments, name) for name in settings})
     if arguments.n_start < 2:
         raise ValueError(f"n-start is {arguments.n_start}; expected a whole number from 2")
-    recorded = zinc_models().get("DD-VAE (T)")
-    if arguments.model is None and recorded is None:
-        raise ValueError(
-            "model is not given and data/runs holds no DD-VAE (T) of ZINC; expected a run's folder"
-        )
-    codec = load_codec(arguments.model or recorded.folder)
+    model = arguments.model
+    if model is None:
+        recorded = zinc_models()
+        if "DD-VAE (T)" not in recorded:
+            raise ValueError("model is None and data/runs lacks ZINC's DD-VAE (T); expected a run's folder")
+        model = recorded["DD-VAE (T)"].folder
+    codec = load_codec(model)
     if arguments.start:
         molecules = own_molecules(arguments.start, codec.vocabulary)
     else:

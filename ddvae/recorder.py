@@ -23,6 +23,12 @@ __all__ = ["default_folder", "is_trained", "obtain", "train"]
 
 DEVICES = "devices.json"
 TRAINED = "trained.json"  # beside weights that are not evaluated yet: where and how long they were trained
+OF_A_RUN = (
+    *("run.json", SETTINGS),  # the marks first: what is left without one is removed by the next start
+    *(CHECKPOINT, WEIGHTS, TRAINED, DEVICES, LOG, "arrays.npz"),
+    *("curve.json", "metrics.json", "laws-*.json", "ways-*.json", "*.[0-9]*.json"),  # computed from it
+)
+"""What `train` removes of an earlier run, beside its snapshots; other files in the folder are not its own."""
 
 
 def obtain(
@@ -84,7 +90,7 @@ def train(
         folder: Where the record goes, by default figures/runs/<name>/seed<seed>.
         device: For training and its snapshots; evaluation runs on the CPU.
         resume: Go on from what the folder holds of the same run; a finished run is only read. Without
-            it the folder's earlier run is removed, and all JSON files beside it: what was computed from it.
+            it the folder's earlier run is removed, with what was computed from it.
         time_limit: Seconds of training after which to save and stop.
         progress: Whether to show a progress bar.
         reading: "paper" or "released", in place of the preset's own.
@@ -97,7 +103,8 @@ def train(
         The record, or None where the run was stopped before its end or is not to be evaluated.
 
     Raises:
-        ValueError: unknown preset or budget, or the folder holds another run to resume.
+        ValueError: unknown preset or budget, fewer than ten molecules of one's own, or the folder holds
+            another run to resume, or a damaged one.
     """
     preset = find_preset(name) if reading is None else find_preset(name).under(reading)
     if own is not None:
@@ -201,12 +208,10 @@ def _begin(folder: Path, settings: dict, resume: bool) -> bool:
                 "expected the same run, another folder, or a start without resume"
             )
         return True
-    if mark is not None:
-        mark.replace(folder / SETTINGS)  # first: no whole record any more, but to be removed still
-        beside = [path for path in folder.glob("*.json") if path.name != SETTINGS]
-        for path in [*beside, *(folder / name for name in ("arrays.npz", CHECKPOINT, LOG, WEIGHTS))]:
-            path.unlink(missing_ok=True)
-        shutil.rmtree(folder / "snapshots", ignore_errors=True)
+    for pattern in OF_A_RUN:
+        for path in folder.glob(pattern):
+            path.unlink()
+    shutil.rmtree(folder / "snapshots", ignore_errors=True)
     with replace_file(folder / SETTINGS) as path:
         path.write_text(json.dumps(settings))
     return False

@@ -249,9 +249,9 @@ def smiles_column(path: str | Path) -> list[str]:
     """One string a line of a file, as it is; the arguments and errors of `read_smiles`."""
     lines = _text(path).splitlines()
     fields = [line.split() for line in lines]
-    if lines and "," in lines[0] and ("smiles" in lines[0].lower() or "," in fields[0][0]):  # not in a name
+    if lines and "," in lines[0] and ("smiles" in lines[0].lower() or "," in fields[0][0]):
         try:
-            fields = list(csv.reader(lines))
+            fields = list(csv.reader(lines, strict=True))
         except csv.Error as error:
             raise ValueError(f"{path} is no table ({error}); expected a smiles column") from None
     header = [field.strip().lower() for field in fields[0]] if fields else []

@@ -12,7 +12,7 @@ import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 
-if "DDVAE_DATA" in os.environ:  # notebooks and temporary folders are elsewhere
+if os.environ.get("DDVAE_DATA"):  # notebooks and temporary folders are elsewhere
     os.environ["DDVAE_DATA"] = str(Path(os.environ["DDVAE_DATA"]).resolve())
 
 hypothesis.settings.register_profile("fixed", deadline=None, derandomize=True, max_examples=60)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from botorch.acquisition.analytic import LogExpectedImprovement
 
-from ddvae.bo import ACQUISITIONS, Box, View, _best, _side, _Surrogate, next_codes
+from ddvae.bo import ACQUISITIONS, Box, View, _best, _side, _Surrogate, next_codes, trust_region
 from ddvae.gp import SparseGP
 
 SUMMIT = torch.tensor([0.3, -0.2, 0.1]).double()
@@ -33,6 +33,11 @@ def test_contract(view, name):
     assert torch.equal(codes, next_codes(view, 5, name, seed=1))
     if name in ("believer", "log-ei", "trust-region", "uniform"):
         assert (codes >= view.box.low).all() and (codes <= view.box.high).all()
+
+
+def test_more_codes_than_candidates(view):
+    torch.manual_seed(0)
+    assert len(trust_region(view, 12, candidates=10).unique(dim=0)) == 12
 
 
 @pytest.mark.parametrize("name", ["believer", "log-ei", "trust-region"])

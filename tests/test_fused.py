@@ -113,6 +113,11 @@ def test_a_compiler_that_fails_leaves_no_file(tmp_path):
     assert not any((tmp_path / "ddvae").iterdir())
 
 
+def test_an_older_torch_does_not_tell_of_the_unit(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert not fused.has_bfloat16_unit("cpu") and fused.has_bfloat16_unit("cuda")
+
+
 @needs_compiler
 def test_a_compiler_that_lacks_an_option_does_without(tmp_path):
     """OpenMP and the wide vectors, as Apple's; then the processor's name too."""

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import subprocess
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ddvae.experiments import BUDGETS, PRESETS, READINGS, find_preset
 from ddvae.files import load_checkpoint, save_checkpoint
 from ddvae.molecules import Smiles
 from ddvae.provenance import provenance
-from ddvae.recorder import obtain, train
+from ddvae.recorder import OF_A_RUN, obtain, train
 from ddvae.records import Record, load_codec, read_record, recorded
 
 
@@ -140,9 +141,10 @@ def test_files_of_others_stay(tmp_path):
     """Beside a new run and beside one that takes an earlier one's place, the data that it is trained on."""
     own = tmp_path / "own.csv"
     own.write_text("smiles\n" + "CCO\nCCN\n" * 10)
+    (tmp_path / "package.json").touch()
     for seed in (1, 2):
         train("zinc-ddvae-tricube", "smoke", seed=seed, folder=tmp_path, progress=False, own=own)
-        assert own.exists() and read_record(tmp_path).seed == seed
+        assert own.exists() and (tmp_path / "package.json").exists() and read_record(tmp_path).seed == seed
 
 
 def test_a_damaged_run_is_told_and_may_be_replaced(tmp_path):
@@ -156,7 +158,7 @@ def test_a_damaged_run_is_told_and_may_be_replaced(tmp_path):
 
 
 def test_killed_while_an_earlier_run_is_removed(tmp_path, monkeypatch):
-    """What is left is of no run: not gone on from, and removed by the next start."""
+    """What is left is of no run: the next start removes it, even one that would go on."""
     name = "bricks-packed-uniform"
     train(name, "smoke", folder=tmp_path, progress=False)
     (tmp_path / "laws-100.json").touch()
@@ -170,9 +172,7 @@ def test_killed_while_an_earlier_run_is_removed(tmp_path, monkeypatch):
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
         killed.setattr(Path, "unlink", interrupted)
         train(name, "smoke", seed=2, folder=tmp_path, progress=False)
-    with pytest.raises(ValueError, match=r"expected the same run, another folder, or a start without resume"):
-        train(name, "smoke", seed=2, folder=tmp_path, resume=True, progress=False)
-    assert train(name, "smoke", seed=2, folder=tmp_path, progress=False).seed == 2
+    assert train(name, "smoke", seed=2, folder=tmp_path, resume=True, progress=False).seed == 2
     assert not (tmp_path / "laws-100.json").exists()
 
 
@@ -193,6 +193,7 @@ def test_recorded_runs_are_whole():
     for folder in folders:
         record = read_record(folder)
         assert folder.parent.name == record.name and folder.name == f"seed{record.seed}"
+        assert all(any(path.match(p) for p in OF_A_RUN) for path in folder.iterdir() if path.is_file())
         assert record.budget in BUDGETS[1:] and record.seconds > 0
         assert {"torch", "device", "code"} <= set(record.provenance)
         assert all(np.asarray(array).size for array in record.arrays.values())
@@ -242,5 +243,5 @@ def test_wrong_names(tmp_path):
 def test_provenance_names_code_and_device():
     found = provenance()
     assert found["torch"] == torch.__version__ and found["device"].endswith("CPU cores")
-    in_git = (records.RUNS.parents[1] / ".git").exists()
+    in_git = not subprocess.run(["git", "rev-parse"], cwd=records.RUNS, capture_output=True).returncode
     assert re.fullmatch(r"[0-9a-f]{7,}\+?" if in_git else "installed", found["code"])

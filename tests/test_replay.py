@@ -61,7 +61,7 @@ def test_rounds_are_replayed_and_one_more_is_run(small):
     assert widget.round.max == 2 and widget.rows == rows and widget.told.value == ""
 
 
-def test_a_live_round_looks_where_its_search_did(searched, monkeypatch):
+def test_a_live_round_has_the_kind_of_box_of_its_search(searched, monkeypatch):
     coded, rows = searched
     spread = Box.spread(coded.codes, 3.0)
     boxes = []

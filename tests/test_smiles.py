@@ -198,7 +198,7 @@ def test_lines_left_out_are_counted(tmp_path, capsys):
         (b"CC\xff\xfe", "is no text"),
         (b"\n\n", "holds no usable molecule"),
         (b"", "holds no usable molecule"),
-        (b'id,smiles\n1,"CCO\n' + 40_000 * b"2,CC\n", "is no table .*expected a smiles column"),
+        (b'id,smiles\n1,"CCO\n2,CC\n', "is no table .*expected a smiles column"),
     ],
 )
 def test_wrong_files(tmp_path, content, message):
