@@ -86,7 +86,9 @@ class Chapter:
         from IPython.display import display
 
         rounded = frame.round(digits)
-        display(rounded.style.hide(axis="index").format(precision=digits, na_rep="–"))
+        styled = rounded.style.hide(axis="index").format(precision=digits, na_rep="–").set_uuid(name)
+        plain = rounded.to_string(index=False, na_rep="–")  # in place of the style's address in memory
+        display({"text/html": styled.to_html(), "text/plain": plain}, raw=True)
         if self.folder is None:
             return
         contents = {

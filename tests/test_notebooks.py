@@ -87,6 +87,11 @@ def test_every_budget_is_provided_for(path):
 
 
 @each_chapter
+def test_some_output_is_held_to_what_it_was(path):
+    assert any(cell.source.startswith("# NBVAL_CHECK_OUTPUT") for cell in cells(path))
+
+
+@each_chapter
 def test_ends_in_a_comparison_and_says_what_to_try(path):
     assert sum("chapter.compare(" in c.source for c in cells(path)) == 1
     assert "## What to try" in cells(path, "markdown")[-1].source
