@@ -147,7 +147,7 @@ def load_codec(path: str | Path, precision: str = "bfloat16") -> Codec:
     settings = read_settings(found)
     try:
         preset = find_preset(settings["preset"]).restored(settings)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{found} is no record of a run ({error!r})") from None
     if not isinstance(preset, Smiles):
         raise ValueError(f"{folder} holds a run of {settings['preset']}; expected a model of molecules")
