@@ -24,6 +24,7 @@ __all__ = [
     "load_codec",
     "load_weights",
     "read_record",
+    "read_settings",
     "recorded",
     "recorded_methods",
 ]
