@@ -8,8 +8,8 @@ import sys
 
 from timing import write_csv
 
-from ddvae.measurements import MEASUREMENTS, record
-from ddvae.speed import PARTS, table
+from ddvae.papers.dd_vae.speed.recorded import MEASUREMENTS, record
+from ddvae.papers.dd_vae.speed.engine import PARTS, table
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -4,7 +4,7 @@ import argparse
 
 from timing import write_csv
 
-from ddvae.parity import parity
+from ddvae.papers.dd_vae.speed.moses_parity import parity
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

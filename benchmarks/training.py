@@ -4,9 +4,9 @@ import torch
 from timing import ratio, show
 
 from ddvae import Batch
-from ddvae.data import six_bit_sample
-from ddvae.experiments import PRESETS
-from ddvae.records import recorded
+from ddvae.data.bits import six_bit_sample
+from ddvae.papers.dd_vae.presets import PRESETS
+from ddvae.experiments.record import recorded
 
 NAME = "bricks-ddvae-uniform"
 

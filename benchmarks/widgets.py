@@ -11,10 +11,12 @@ import time
 
 import numpy as np
 
-from ddvae.pictures import BrickMap, brick_maps
-from ddvae.records import recorded
-from ddvae.replay import SearchReplay
-from ddvae.widgets import BrickExplorer, DigitPlane, MoleculeExplorer
+from ddvae.figures.latent_planes import BrickMap, brick_maps
+from ddvae.experiments.record import recorded
+from ddvae.widgets.search_replay import SearchReplay
+from ddvae.widgets.bricks import BrickExplorer
+from ddvae.widgets.digits import DigitPlane
+from ddvae.widgets.molecules import MoleculeExplorer
 
 GOAL = 50.0
 

@@ -9,10 +9,13 @@ import importlib
 __version__ = "0.1.0"
 
 _HOMES = {
-    "kernels": ("KERNELS", "CosineKernel", "Kernel", "PowerKernel"),
-    "proposals": ("PROPOSALS", "KernelProposal", "into_unit_cube", "propose"),
-    "relaxation": ("log_relaxed_indicator", "relaxed_argmax_log_prob", "relaxed_indicator"),
-    "vae": ("VAE", "Batch", "StandardNormal", "Terms", "UnitCube", "argmax_elbo", "elbo", "relaxed_elbo"),
+    "mathematics.kernels": ("KERNELS", "CosineKernel", "Kernel", "PowerKernel"),
+    "mathematics.proposals": ("PROPOSALS", "KernelProposal", "into_unit_cube", "propose"),
+    "mathematics.relaxation": ("log_relaxed_indicator", "relaxed_argmax_log_prob", "relaxed_indicator"),
+    "models.vae": ("VAE",),
+    "models.objectives": ("Terms", "argmax_elbo", "elbo", "relaxed_elbo"),
+    "models.priors": ("StandardNormal", "UnitCube"),
+    "data.batches": ("Batch",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import torch
 
-from . import commands
-from .experiments import BUDGETS, PRESETS, READINGS
-from .train import Diverged
+from .cli import book, metrics, models, optimize
+from .experiments.preset import BUDGETS, READINGS
+from .papers.dd_vae.presets import PRESETS
+from .training.state import Diverged
 
 
 def main(words: list[str] | None = None) -> int:
@@ -40,15 +41,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ddvae", description="A companion to the DD-VAE paper.")
     group = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    book = group.add_parser("reproduce", help="regenerate every table and figure of the chapters")
-    book.add_argument("--budget", choices=BUDGETS, default="laptop", help="default: %(default)s")
-    book.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
-    book.add_argument("--seed", type=int, default=1)
-    book.add_argument("--device", default="cpu", help="cpu or cuda; default: %(default)s")
-    book.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR", help="default: figures")
-    book.add_argument("--resume", action="store_true", help="skip what is done and unchanged")
-    book.add_argument("--fresh", action="store_true", help="first remove what was regenerated before")
-    book.set_defaults(command=commands.reproduce)
+    whole = group.add_parser("reproduce", help="regenerate every table and figure of the chapters")
+    whole.add_argument("--budget", choices=BUDGETS, default="laptop", help="default: %(default)s")
+    whole.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
+    whole.add_argument("--seed", type=int, default=1)
+    whole.add_argument("--device", default="cpu", help="cpu or cuda; default: %(default)s")
+    whole.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR", help="default: figures")
+    whole.add_argument("--resume", action="store_true", help="skip what is done and unchanged")
+    whole.add_argument("--fresh", action="store_true", help="first remove what was regenerated before")
+    whole.set_defaults(command=book.reproduce)
 
     one = group.add_parser("train", help="train one preset and write its record")
     one.add_argument("preset", choices=PRESETS, metavar="PRESET", help="a name that `presets` lists")
@@ -63,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--reading", choices=READINGS, help="choices of the paper's text or released code")
     one.add_argument("--data", metavar="FILE.smi", help="your own molecules, in place of the preset's")
-    one.set_defaults(command=commands.train)
+    one.set_defaults(command=models.train)
 
     _add_translation(group)
 
@@ -73,13 +74,13 @@ def _parser() -> argparse.ArgumentParser:
 
     here = group.add_parser("notebooks", help="execute the committed notebooks in place")
     here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
-    here.set_defaults(command=commands.notebooks)
+    here.set_defaults(command=book.notebooks)
 
     group.add_parser("items", help="the README's table, from the recorded runs").set_defaults(
-        command=commands.items
+        command=book.items
     )
     group.add_parser("presets", help="list the presets and their recorded runs").set_defaults(
-        command=commands.presets
+        command=models.presets
     )
     return parser
 
@@ -90,17 +91,17 @@ def _add_translation(group) -> None:
     draw.add_argument("run", metavar="RUN", help="a folder that `train` wrote, or the checkpoint in it")
     draw.add_argument("-n", type=int, default=30_000, help="default: %(default)s")
     draw.add_argument("--seed", type=int, default=1)
-    draw.set_defaults(command=commands.sample)
+    draw.set_defaults(command=models.sample)
 
     there = group.add_parser("encode", help="molecules to codes, one line of numbers each")
     there.add_argument("run", metavar="RUN")
     there.add_argument("file", nargs="?", default="-", help="SMILES; default: standard input")
-    there.set_defaults(command=commands.encode)
+    there.set_defaults(command=models.encode)
 
     back = group.add_parser("decode", help="codes to molecules, one a line")
     back.add_argument("run", metavar="RUN")
     back.add_argument("file", nargs="?", default="-", help="lines of numbers; default: standard input")
-    back.set_defaults(command=commands.decode)
+    back.set_defaults(command=models.decode)
 
 
 def _add_search(group) -> None:
@@ -123,7 +124,7 @@ def _add_search(group) -> None:
     seek.add_argument("--seed", type=int, default=1)
     seek.add_argument("--out", type=Path, default=Path("search"), metavar="DIR", help="default: %(default)s")
     seek.add_argument("--resume", action="store_true", help="go on with what DIR holds")
-    seek.set_defaults(command=commands.optimize, maximize=True)
+    seek.set_defaults(command=optimize.optimize, maximize=True)
 
 
 def _add_judgement(group) -> None:
@@ -150,14 +151,14 @@ def _add_judgement(group) -> None:
         const="reference",
         help="molsets' own functions",
     )
-    judge.set_defaults(command=commands.moses_metrics, path="fast")
+    judge.set_defaults(command=metrics.moses_metrics, path="fast")
 
     along = group.add_parser("curve", help="MOSES' metrics of the snapshots of molecular runs")
     along.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folders that `train` wrote")
     along.add_argument(
         "--thin", action="store_true", help="then drop the strings of snapshots, most of a record"
     )
-    along.set_defaults(command=commands.curve)
+    along.set_defaults(command=metrics.curve)
 
 
 if __name__ == "__main__":

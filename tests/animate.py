@@ -17,7 +17,7 @@ from conftest import ROOT
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from ddvae.playground import WIDGETS
+from ddvae.widgets.tabs import WIDGETS
 
 PATHS = {
     "Bricks": [(0.55, 0.55), (0.75, 0.6), (0.7, 0.3), (0.4, 0.25), (0.3, 0.6)],

@@ -20,7 +20,7 @@ import numpy as np
 import psutil
 from conftest import ROOT
 
-from ddvae.playground import WIDGETS
+from ddvae.widgets.tabs import WIDGETS
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)

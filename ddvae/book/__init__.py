@@ -1,0 +1,1 @@
+"""Chapters, comparison with print, regeneration."""

@@ -1,0 +1,103 @@
+"""The page that a notebook writes on."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from ..experiments.preset import BUDGETS
+from ..figures import export
+from ..system.files import replace_file
+from ..system.provenance import provenance
+from .comparison import compare
+
+__all__ = ["Chapter"]
+
+
+class Chapter:
+    """The page that a notebook writes on: figures, tables and comparisons, shown and saved.
+
+    Args:
+        name: Of the notebook, such as "01_kl_tables".
+        budget: "recorded", "smoke", "laptop", "hours" or "full".
+        out: Folder that receives figures and tables; "" shows them only.
+        seed, device: Of the run, for its provenance.
+
+    Raises:
+        ValueError: unknown budget.
+    """
+
+    def __init__(self, name: str, budget: str, out: str = "", seed: int = 1, device: str = "cpu"):
+        if budget not in BUDGETS:
+            raise ValueError(f"budget is {budget!r}; expected one of {', '.join(BUDGETS)}")
+        self.name, self.budget = name, budget
+        self.folder = Path(out) / name if out else None
+        self.page = {
+            "chapter": name,
+            "budget": budget,
+            "seed": seed,
+            "provenance": provenance(device),
+            "items": [],
+            "comparisons": [],
+        }
+        self.started = time.monotonic()
+
+    def figure(self, fig, name: str, caption: str) -> None:
+        """Shows a plotly figure and saves it as HTML, PNG and SVG."""
+        from IPython.display import display
+
+        png = export.static_image(fig)
+        display(export.mimebundle(fig, png), raw=True)
+        if self.folder is not None:
+            files = export.save_figure(fig, self.folder, name, png)
+            size = [fig.layout.width, fig.layout.height]
+            self._record({"kind": "figure", "name": name, "caption": caption, "files": files, "size": size})
+
+    def live(self, draw: Callable) -> Callable:
+        """What shows draw(rows) in the notebook when called with rows, in place of what it showed before."""
+        from IPython.display import DisplayHandle
+
+        handle = DisplayHandle()
+        show = [handle.display, handle.update]  # the first time, then always the last
+
+        def redraw(rows: list[dict]) -> None:
+            (show.pop(0) if len(show) > 1 else show[0])(export.mimebundle(draw(rows)), raw=True)
+
+        return redraw
+
+    def table(self, frame, name: str, caption: str, digits: int = 4) -> None:
+        """Shows a pandas table and saves it as CSV (all digits), Markdown and LaTeX (rounded)."""
+        from IPython.display import display
+
+        rounded = frame.round(digits)
+        styled = rounded.style.hide(axis="index").format(precision=digits, na_rep="–").set_uuid(name)
+        plain = rounded.to_string(index=False, na_rep="–")  # in place of the style's address in memory
+        display({"text/html": styled.to_html(), "text/plain": plain}, raw=True)
+        if self.folder is None:
+            return
+        contents = {
+            "csv": frame.to_csv(index=False),
+            "md": rounded.to_markdown(index=False, floatfmt=f".{digits}f"),
+            "tex": rounded.to_latex(index=False, float_format=f"%.{digits}f", escape=True),
+        }
+        for kind, content in contents.items():
+            with replace_file(self.folder / f"{name}.{kind}") as path:
+                path.write_text(content)
+        files = [f"{name}.{kind}" for kind in contents]
+        shown = rounded.to_html(index=False, border=0, float_format=f"{{:.{digits}f}}".format, na_rep="–")
+        self._record({"kind": "table", "name": name, "caption": caption, "files": files, "html": shown})
+
+    def compare(self, ours: dict, printed: dict, recorded: dict | None = None, digits: int = 4) -> None:
+        """Shows ours, recorded, paper, difference and verdict, and keeps them for the summary.
+
+        At budget "recorded" ours are the recorded ones, and have no column of their own.
+        """
+        frame = compare(ours, printed, None if self.page["budget"] == "recorded" else recorded)
+        self.page["comparisons"] = frame[["quantity", "ours", "paper", "verdict"]].to_dict("records")
+        self.table(frame, "comparison", "Ours against the printed numbers.", digits)
+
+    def _record(self, item: dict) -> None:
+        self.page["items"].append(item)
+        self.page["seconds"] = round(time.monotonic() - self.started, 1)
+        with replace_file(self.folder / "page.json") as path:
+            path.write_text(json.dumps(self.page, indent=1))

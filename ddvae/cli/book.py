@@ -1,0 +1,33 @@
+"""Commands that regenerate the book."""
+
+import argparse
+
+
+def reproduce(arguments: argparse.Namespace) -> int:
+    from ..book.regenerate import choose_chapters, reproduce, summary
+
+    rows = reproduce(
+        choose_chapters(arguments.chapters),
+        arguments.budget,
+        arguments.out,
+        arguments.seed,
+        arguments.device,
+        arguments.resume,
+        arguments.fresh,
+    )
+    print(summary(rows, arguments.out))
+    return int(any(row["status"] == "failed" for row in rows))
+
+
+def notebooks(arguments: argparse.Namespace) -> int:
+    from ..book.regenerate import PAGES, choose_chapters, refresh
+
+    refresh(choose_chapters(arguments.chapters) + (() if arguments.chapters else PAGES))
+    return 0
+
+
+def items(arguments: argparse.Namespace) -> int:
+    from ..papers.dd_vae.readme_table import table
+
+    print("\n".join(table()))
+    return 0

@@ -1,0 +1,92 @@
+"""Commands that train and use models."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+
+from ..papers.dd_vae.presets import PRESETS
+
+
+def train(arguments: argparse.Namespace) -> int:
+    from ..experiments.runner import default_folder, is_trained, train
+
+    folder = arguments.out or default_folder(arguments.preset, arguments.seed)
+    record = train(
+        arguments.preset,
+        arguments.budget,
+        arguments.seed,
+        folder,
+        arguments.device,
+        arguments.resume,
+        arguments.time_limit,
+        reading=arguments.reading,
+        own=arguments.data,
+        evaluation=arguments.evaluation,
+    )
+    if record is None:
+        trained = is_trained(folder)
+        print("trained; evaluate with --resume" if trained else "stopped; go on with --resume")
+        return int(not trained)
+    print("\n".join(f"{name:>22} {value}" for name, value in record.results.items()))
+    print(f"{'record':>22} {record.folder}")
+    return 0
+
+
+def sample(arguments: argparse.Namespace) -> int:
+    from ..experiments.molecule_runs import load_codec
+
+    if arguments.n < 1:
+        raise ValueError(f"n is {arguments.n}; expected a whole number from 1")
+    codec = load_codec(arguments.run)
+    torch.manual_seed(arguments.seed)
+    print("\n".join(codec.sample(arguments.n)))
+    return 0
+
+
+def encode(arguments: argparse.Namespace) -> int:
+    from ..experiments.molecule_runs import load_codec
+    from ..molecules.datasets import own_molecules
+
+    codec = load_codec(arguments.run)
+    strings = own_molecules(arguments.file, codec.vocabulary).strings()
+    for code in codec.encode(strings).tolist():
+        print(" ".join(f"{x:.6g}" for x in code))
+    return 0
+
+
+def decode(arguments: argparse.Namespace) -> int:
+    from ..experiments.molecule_runs import load_codec
+
+    codec = load_codec(arguments.run)
+    print("\n".join(codec.decode(_read_codes(arguments.file, codec.latent_size))))
+    return 0
+
+
+def _read_codes(file: str, size: int) -> torch.Tensor:
+    """(N, size) codes of a file's lines, or of standard input."""
+    text = sys.stdin.read() if file == "-" else Path(file).read_text()
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            rows.append([float(x) for x in line.replace(",", " ").split()])
+        except ValueError as error:
+            raise ValueError(f"line {number} of {file}: {error}; expected {size} numbers") from None
+        if len(rows[-1]) != size:
+            raise ValueError(f"line {number} of {file} holds {len(rows[-1])} numbers; expected {size}")
+    if not rows:
+        raise ValueError(f"{file} holds no code; expected lines of {size} numbers")
+    return torch.tensor(rows)
+
+
+def presets(arguments: argparse.Namespace) -> int:
+    from ..experiments.record import inventory
+
+    for name, preset in PRESETS.items():
+        print(f"{name:26} {preset.title} ({preset.source})")
+    print("\n| preset | recorded seeds (budget) | full runs lacking |\n|---|---|---|")
+    print("\n".join(inventory()))
+    return 0

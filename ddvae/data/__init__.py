@@ -1,0 +1,1 @@
+"""Vocabularies, batches, six-bit strings and images."""

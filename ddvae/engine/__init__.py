@@ -1,0 +1,1 @@
+"""What makes training fast: the GRU, its native code, precision."""

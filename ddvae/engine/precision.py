@@ -1,0 +1,19 @@
+"""Precision of products: what a device is good at, and the context that asks for it."""
+
+import torch
+
+__all__ = ["autocast", "has_bfloat16_unit"]
+
+
+def has_bfloat16_unit(device: str | torch.device) -> bool:
+    """Whether bfloat16 products are faster than float32 there: on any GPU, on a CPU with a matrix unit."""
+    if torch.device(device).type != "cpu":
+        return True
+    told = getattr(torch.cpu, "get_capabilities", dict)  # older torch does not tell
+    return told().get("amx_bf16", False)
+
+
+def autocast(device: str | torch.device, precision: str) -> torch.autocast:
+    """The context in which a model runs at a precision of `Run`; float32 where bfloat16 would be slower."""
+    enabled = precision == "bfloat16" and has_bfloat16_unit(device)
+    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)

@@ -1,0 +1,1 @@
+"""Runs that can be repeated by name, and their records."""

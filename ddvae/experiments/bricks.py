@@ -1,0 +1,131 @@
+"""Runs on six-bit strings in a 2-D latent space."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+from ..data.bits import StringLaw, StringSample, six_bit_law, six_bit_sample
+from ..evaluation.decoded_plane import decode_plane
+from ..mathematics.coding import categorical_kl, guillotine_cells, jensen_shannon, lossless_limit
+from ..mathematics.kernels import KERNELS
+from ..models.networks import SequenceDecoder, SequenceEncoder
+from ..models.vae import VAE
+from .preset import Preset
+
+__all__ = ["Bricks", "set_supports"]
+
+
+@torch.no_grad()
+def set_supports(
+    encoder: SequenceEncoder, tokens: Tensor, low: Tensor, high: Tensor, gain: float = 5.0
+) -> None:
+    """Sets an untrained encoder so that its proposals have given supports, in closed form.
+
+    The random recurrent features of different strings are told apart better with larger weights; the
+    head that maps them to the supports is then a least-squares solution.
+
+    Args:
+        encoder: With a squash, changed in place.
+        tokens: (N, L), fewer than the encoder has features.
+        low, high: (N, D), ends of the supports inside (-1, 1).
+        gain: Factor on the recurrent layers' initial weights.
+
+    Raises:
+        ValueError: the encoder has no squash.
+    """
+    if encoder.head.squash is None:
+        raise ValueError("squash is None; expected an encoder whose supports lie in the unit cube")
+    for parameter in encoder.gru.parameters():
+        parameter.mul_(gain)
+    stretch = {"tanh": 1.0, "sigmoid": 2.0}[encoder.head.squash]
+    ends = stretch * torch.atanh(low), stretch * torch.atanh(high)
+    raw = torch.cat([(ends[0] + ends[1]) / 2, ((ends[1] - ends[0]) / 2).log()], dim=1)
+    features = encoder.features(tokens).double()
+    features = torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
+    solution = torch.linalg.lstsq(features, raw, driver="gelsd").solution
+    encoder.head.linear.weight.copy_(solution[:-1].T)
+    encoder.head.linear.bias.copy_(solution[-1])
+
+
+@dataclass(frozen=True)
+class Bricks(Preset):
+    """Six-bit strings in a 2-D latent space (Section 4.1).
+
+    Args:
+        codes: None draws 100,000 strings as published; a number takes the exact expectation over
+            the 64 strings, with about that many codes a step.
+        layout: A number sets the encoder, which is then not trained, to the layout that reaches the
+            limit of lossless coding, boxes shrunk by that factor; the decoder learns it.
+    """
+
+    codes: int | None = None
+    layout: float | None = None
+    reach: ClassVar[dict] = {"gaussian": 4.0, "kernel": 1.5}
+
+    def model(self) -> VAE:
+        encoder = SequenceEncoder(2, 2, 128, 2, 8, self.proposal, self.squash)
+        if self.layout is not None:
+            tokens, probs = six_bit_law()
+            low, high = guillotine_cells(probs)
+            middle, half = (low + high) / 2, self.layout * (high - low) / 2
+            set_supports(encoder, tokens, middle - half, middle + half)
+            encoder.requires_grad_(False)
+        return VAE(encoder, SequenceDecoder(2, 2, 128, 2, 8, length=6), self.prior())
+
+    def data(self, budget: str) -> StringLaw | StringSample:
+        if self.codes is None:
+            return six_bit_sample(2_048 if budget == "smoke" else 100_000)
+        tokens, probs = six_bit_law()
+        return StringLaw(tokens, probs, self.codes, 4 if budget == "smoke" else 200)
+
+    @property
+    def window(self) -> float:
+        """Half the side of the square that figures show, beyond where codes are trained."""
+        return self.reach["gaussian" if self.proposal == "gaussian" else "kernel"]
+
+    def evaluate(self, model: VAE, budget: str) -> tuple[dict, dict]:
+        tokens, probs = six_bit_law()
+        with torch.no_grad():
+            q = model.encode(tokens)
+            kl = torch.distributions.kl_divergence(q, model.prior())
+        base, refine = {"smoke": (64, 1), "laptop": (512, 2)}.get(budget, (512, 3))
+        plane = decode_plane(model.decode, self._quantile(), base, refine)
+        *shares, undefined = plane.probs().tolist()
+        # Ties are rare specks: the law of samples is compared over strings, their share told apart.
+        decoded = torch.tensor(shares, dtype=torch.float64) / (1 - undefined)  # NaN if all is tied
+        results = {
+            "kl": categorical_kl(decoded, probs),
+            "js": jensen_shannon(decoded, probs),
+            "kl_reverse": categorical_kl(probs, decoded),
+            "undefined": undefined,
+            "sequence_error": plane.sequence_error(q, probs),
+            "mean_kl": (probs.double() @ kl.double()).item(),
+            "missing": int((decoded == 0).sum()),
+            "grid": len(plane.labels),
+        }
+        if self.proposal != "gaussian":
+            results["limit"] = -lossless_limit(probs, KERNELS[self.proposal], 2)
+        arrays = {
+            "loc": q.base_dist.loc.numpy(),
+            "scale": q.base_dist.scale.numpy(),
+            "decoded": decoded.numpy(),
+            "window": self._label_window(model, 48 if budget == "smoke" else 320),
+        }
+        return results, arrays
+
+    def snapshot(self, model: VAE, budget: str) -> np.ndarray:
+        return self._label_window(model, 128)
+
+    def _quantile(self):
+        if self.proposal == "gaussian":
+            return Normal(torch.tensor(0.0).double(), torch.tensor(1.0).double()).icdf
+        return lambda u: 2 * u - 1
+
+    def _label_window(self, model: VAE, size: int) -> np.ndarray:
+        """(size, size) uint8 labels of the window's squares, first axis z_1."""
+        stretched = lambda u: self.window * (2 * u - 1)  # noqa: E731
+        return decode_plane(model.decode, stretched, base=size, refine=0).labels.numpy()

@@ -1,0 +1,238 @@
+"""Trains presets, evaluates them and writes their records."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..models.vae import VAE
+from ..molecules.datasets import own_molecules
+from ..papers.catalogue import find_preset
+from ..system.files import replace_file, save_checkpoint
+from ..system.provenance import provenance
+from ..training.loop import fit, seed_everything
+from ..training.state import CHECKPOINT, LOG
+from ..training.weights import compacted
+from .preset import BUDGETS, Preset
+from .record import DERIVED, SETTINGS, WEIGHTS, Record, load_weights, read_record, read_settings, recorded
+from .smiles import Smiles
+
+__all__ = ["default_folder", "is_trained", "obtain", "train"]
+
+DEVICES = "devices.json"
+TRAINED = "trained.json"  # beside weights that are not evaluated yet: where and how long they were trained
+OF_A_RUN = (
+    *("run.json", SETTINGS),  # the marks first: what is left without one is removed by the next start
+    *(CHECKPOINT, WEIGHTS, TRAINED, DEVICES, LOG, "arrays.npz"),
+)
+"""What `train` removes of an earlier run, beside its snapshots; other files in the folder are not its own."""
+
+
+def obtain(
+    name: str,
+    budget: str,
+    out: str = "",
+    seeds: Iterable[int] = (1,),
+    device: str = "cpu",
+    watch: Callable[[list[dict]], None] | None = None,
+) -> list[Record]:
+    """The runs that a chapter shows: read from data/runs at "recorded", else trained.
+
+    Args:
+        name: One of `PRESETS`.
+        budget: One of `BUDGETS`.
+        out: Folder whose trained/ receives trained runs; "" for figures. An interrupted training in it
+            goes on, a finished one is read.
+        seeds: To train; at "recorded" all seeds on record are returned.
+        device, watch: See `train`.
+
+    Raises:
+        ValueError: unknown preset or budget.
+        KeyboardInterrupt: training was stopped; it goes on the next time.
+    """
+    if budget not in BUDGETS:
+        raise ValueError(f"budget is {budget!r}; expected one of {', '.join(BUDGETS)}")
+    if budget == "recorded":
+        return recorded(name)
+    records = []
+    for seed in seeds:
+        folder = Path(out or "figures", "trained", name, f"seed{seed}")
+        record = train(name, budget, seed, folder, device, resume=True, progress=False, watch=watch)
+        if record is None:
+            raise KeyboardInterrupt(f"training of {name} was stopped; run again to go on")
+        records.append(record)
+    return records
+
+
+def train(
+    name: str,
+    budget: str = "laptop",
+    seed: int = 1,
+    folder: str | Path | None = None,
+    device: str = "cpu",
+    resume: bool = False,
+    time_limit: float | None = None,
+    progress: bool = True,
+    reading: str | None = None,
+    own: str | Path | None = None,
+    watch: Callable[[list[dict]], None] | None = None,
+    evaluation: bool = True,
+) -> Record | None:
+    """Trains a preset, evaluates it and writes its record.
+
+    Args:
+        name: One of `PRESETS`.
+        budget: "smoke", "laptop", "hours" or "full".
+        seed: Of everything random.
+        folder: Where the record goes, by default figures/runs/<name>/seed<seed>.
+        device: For training and its snapshots; evaluation runs on the CPU.
+        resume: Go on from what the folder holds of the same run; a finished run is only read. Without
+            it the folder's earlier run is removed, with what was computed from it.
+        time_limit: Seconds of training after which to save and stop.
+        progress: Whether to show a progress bar.
+        reading: "paper" or "released", in place of the preset's own.
+        own: A file of molecules that takes the place of a molecular preset's set (see `read_smiles`).
+        watch: Called after each epoch with the log, a row an epoch.
+        evaluation: Whether to evaluate. If not, the folder holds weights when training has ended; the same
+            call with resume evaluates them, on any machine.
+
+    Returns:
+        The record, or None where the run was stopped before its end or is not to be evaluated.
+
+    Raises:
+        ValueError: unknown preset or budget, fewer than ten molecules of one's own, or the folder holds
+            another run to resume, or a damaged one.
+    """
+    preset = find_preset(name) if reading is None else find_preset(name).under(reading)
+    if own is not None:
+        if not isinstance(preset, Smiles):
+            raise ValueError(f"data is {str(own)!r}; expected it with a molecular preset, not {name}")
+        preset = preset.on(own_molecules(own))
+    run = preset.scaled_run(budget, seed)
+    folder = Path(folder or default_folder(name, seed))
+    data = preset.data(budget)
+    settings = {"preset": name, "data": str(data)} | preset.describe(budget, seed)
+    settings = json.loads(json.dumps(settings))  # as they are read back
+    if _begin(folder, settings, resume) and (folder / "run.json").exists():
+        return read_record(folder)
+    if not is_trained(folder):
+        where = provenance(device)
+        where["device"] = ", then ".join(_trained_on(folder, where["device"]))
+        seed_everything(seed)
+        model = preset.model()
+        fitted = fit(
+            model,
+            data,
+            run,
+            folder,
+            resume=resume,
+            time_limit=time_limit,
+            device=device,
+            progress=progress,
+            on_epoch=_Snapshots(preset, budget, run.epochs, folder / "snapshots", watch),
+        )
+        if not fitted.finished:
+            return None
+        _write_trained(folder, preset, model, where, round(fitted.seconds, 1))
+    return _evaluated(folder, preset, name, budget, seed, settings) if evaluation else None
+
+
+def default_folder(name: str, seed: int) -> Path:
+    """Where `train` writes unless told otherwise."""
+    return Path("figures", "runs", name, f"seed{seed}")
+
+
+def is_trained(folder: Path) -> bool:
+    """Whether a folder holds a trained model that is still to be evaluated."""
+    return (folder / TRAINED).is_file()
+
+
+def _trained_on(folder: Path, device: str) -> list[str]:
+    """The devices of a run, in order: it may be cut short on one and go on on another."""
+    file = folder / DEVICES
+    devices = json.loads(file.read_text()) if file.exists() else []
+    if device not in devices[-1:]:
+        devices.append(device)
+        with replace_file(file) as path:
+            path.write_text(json.dumps(devices))
+    return devices
+
+
+def _write_trained(folder: Path, preset: Preset, model: VAE, where: dict, seconds: float) -> None:
+    """Keeps what training gave, as it will be evaluated; its checkpoint is of no more use."""
+    weights = model.to("cpu").state_dict()
+    save_checkpoint(folder / WEIGHTS, compacted(weights) if preset.compact else {"model": weights})
+    with replace_file(folder / TRAINED) as path:
+        path.write_text(json.dumps({"provenance": where, "seconds": seconds}))
+    (folder / CHECKPOINT).unlink(missing_ok=True)
+
+
+def _evaluated(folder: Path, preset: Preset, name: str, budget: str, seed: int, settings: dict) -> Record:
+    """The record of a trained folder. Its run.json comes last: with it a folder is complete."""
+    trained = json.loads((folder / TRAINED).read_text())
+    where, here = trained["provenance"], provenance()
+    if here["code"] != where["code"]:
+        where |= {"evaluated with": here["code"]}
+    torch.manual_seed(0)  # the same draws whenever a record is evaluated
+    results, arrays = preset.evaluate(load_weights(preset, folder / WEIGHTS), budget)
+    for file in sorted((folder / "snapshots").glob("[0-9]*.npy")):
+        arrays[f"snapshot_{file.stem}"] = np.load(file)
+    record = Record(name, budget, seed, settings, results, where, trained["seconds"], folder)
+    with replace_file(folder / "arrays.npz") as path, open(path, "wb") as file:
+        np.savez_compressed(file, **arrays)
+    content = {k: v for k, v in asdict(record).items() if k != "folder"}
+    with replace_file(folder / "run.json") as path:
+        path.write_text(json.dumps(content, indent=1) + "\n")
+    for left in (TRAINED, SETTINGS, DEVICES):
+        (folder / left).unlink(missing_ok=True)
+    shutil.rmtree(folder / "snapshots", ignore_errors=True)
+    return record
+
+
+def _begin(folder: Path, settings: dict, resume: bool) -> bool:
+    """Whether the folder holds something of this very run to go on from; marks it as this run's.
+
+    Raises:
+        ValueError: it is to be resumed but holds another run, or a damaged one.
+    """
+    mark = next((folder / name for name in ("run.json", SETTINGS) if (folder / name).exists()), None)
+    if resume and mark is not None:
+        found = read_settings(mark)
+        changed = next((k for k in settings | found if settings.get(k) != found.get(k)), None)
+        if changed is not None:
+            raise ValueError(
+                f"{folder} holds a run with {changed} {found.get(changed)!r}, not {settings.get(changed)!r}; "
+                "expected the same run, another folder, or a start without resume"
+            )
+        return True
+    for pattern in OF_A_RUN:
+        for path in folder.glob(pattern):
+            path.unlink()
+    for own in ("snapshots", DERIVED):
+        shutil.rmtree(folder / own, ignore_errors=True)
+    with replace_file(folder / SETTINGS) as path:
+        path.write_text(json.dumps(settings))
+    return False
+
+
+class _Snapshots:
+    """Keeps a preset's snapshots, and lets whoever watches see the log."""
+
+    def __init__(self, preset: Preset, budget: str, epochs: int, folder: Path, watch: Callable | None):
+        self.preset, self.budget, self.folder, self.watch = preset, budget, folder, watch
+        self.chosen = preset.snapshot_epochs(epochs)
+
+    def __call__(self, model: VAE, log: list[dict]) -> None:
+        if self.watch is not None:
+            self.watch(log)
+        epoch = len(log)
+        if epoch not in self.chosen:
+            return
+        picture = self.preset.snapshot(model, self.budget)
+        if picture is not None:
+            with replace_file(self.folder / f"{epoch:04d}.npy") as path, open(path, "wb") as file:
+                np.save(file, picture)

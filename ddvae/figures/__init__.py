@@ -1,0 +1,1 @@
+"""Figures in the house style, drawn from arrays and exported."""

@@ -1,0 +1,121 @@
+"""Measurements of speed drawn: rows in, figures out."""
+
+from itertools import groupby
+
+from .style import COLOURS, figure
+
+__all__ = [
+    "cost_lines",
+    "ladder_bars",
+    "precision_lines",
+    "progress_lines",
+    "roofline_chart",
+]
+
+
+def ladder_bars(rows: list[dict]):
+    """Sequences a second as one idea after another is added, the first at the top."""
+    fig = figure(height=380)
+    rates = [row["sequences_per_s"] for row in rows]
+    fig.add_bar(
+        x=rates,
+        y=[row["idea"] for row in rows],
+        orientation="h",
+        marker_color=[COLOURS[7], *[COLOURS[0]] * (len(rows) - 1)],
+        text=[f" {rate:,.0f}  ({rate / rates[0]:.1f}x)" for rate in rates],
+        textposition="outside",
+        cliponaxis=False,
+    )
+    fig.update_yaxes(autorange="reversed", ticks="")
+    fig.update_xaxes(title="sequences a second, forward and backward", range=[0, 1.4 * max(rates)])
+    return fig
+
+
+def roofline_chart(rows: list[dict]):
+    """GFLOP/s of the recurrence under the machine's two roofs: its matrix unit and its memory."""
+    machine = rows[0]
+    x = [row["operations_per_byte"] for row in rows]
+    ends = [min(x) / 1.5, machine["matrix_rate"] / machine["bandwidth"], max(x) * 2]
+    roof = [min(e * machine["bandwidth"], machine["matrix_rate"]) for e in ends]
+    fig = figure()
+    fig.add_scatter(
+        x=ends, y=roof, name="roof: memory, matrix unit", line={"color": COLOURS[7], "dash": "dash"}
+    )
+    fig.add_scatter(
+        x=x,
+        y=[row["gflops"] for row in rows],
+        name="recurrence, forward and backward",
+        mode="lines+markers+text",
+        line_color=COLOURS[0],
+        text=[f"H = {row['hidden units']}" for row in rows],
+        textposition="bottom right",
+        cliponaxis=False,
+    )
+    fig.update_xaxes(title="operations a byte moved", type="log", dtick="D2")
+    fig.update_yaxes(title="GFLOP/s", type="log", dtick="D2")
+    fig.update_layout(legend={"x": 0.02, "y": 0.98})
+    return fig
+
+
+def cost_lines(rows: list[dict]):
+    """Milliseconds against each size, the hidden units squared, with the line through the largest."""
+    groups = {axis: list(found) for axis, found in groupby(rows, key=lambda row: row["axis"])}
+    titles = [f"{axis} squared" if axis == "hidden units" else axis for axis in groups]
+    fig = figure(1, len(groups), titles=titles, width=960, height=360, horizontal_spacing=0.08)
+    for column, (axis, found) in enumerate(groups.items(), start=1):
+        power = 2 if axis == "hidden units" else 1
+        x, y = [row["value"] ** power for row in found], [row["ms"] for row in found]
+        place = {"row": 1, "col": column}
+        slope = y[-1] / x[-1]
+        line = {"color": COLOURS[7], "dash": "dash"}
+        fig.add_scatter(
+            x=[0, x[-1]], y=[0, slope * x[-1]], mode="lines", line=line, name="proportional", **place
+        )
+        fig.add_scatter(
+            x=x, y=y, mode="markers", marker={"color": COLOURS[0], "size": 9}, name="measured", **place
+        )
+        fig.update_xaxes(rangemode="tozero", nticks=5, **place)
+        fig.update_yaxes(rangemode="tozero", **place)
+    fig.update_traces(showlegend=False, selector=lambda trace: trace.xaxis not in (None, "x"))
+    fig.update_yaxes(title="ms a layer, both passes", row=1, col=1)
+    fig.update_layout(legend={"x": 0.01, "y": 0.99})
+    return fig
+
+
+def precision_lines(rows: list[dict]):
+    """Loss of one training with either precision, and distances from the first in percent."""
+    fig = figure(1, 2, titles=["loss", "distance from float32 (%)"], width=960, height=380)
+    x = [row["step"] for row in rows]
+    names = [name for name in rows[0] if name not in ("model", "step")]
+    lines = [{"color": COLOURS[7], "width": 6}, {"color": COLOURS[0]}]
+    for name, line in zip(names, lines):
+        y = [row[name] for row in rows]
+        fig.add_scatter(x=x, y=y, name=name, line=line, row=1, col=1)
+        gap = [100 * (value / row[names[0]] - 1) for value, row in zip(y, rows)]
+        fig.add_scatter(x=x, y=gap, showlegend=False, line=line, row=1, col=2)
+    fig.update_xaxes(title="step")
+    fig.update_yaxes(title="negative objective", type="log", dtick="D2", row=1, col=1)
+    fig.update_layout(legend={"x": 0.44, "y": 0.98, "xanchor": "right"})
+    return fig
+
+
+def progress_lines(ours: dict[str, list[dict]], released: dict[str, list[dict]]):
+    """Sequence-wise accuracy against minutes of training, one colour a data set, the released way dashed.
+
+    Args:
+        ours, released: Rows with minutes and exact, by name.
+    """
+    fig = figure(height=440)
+    lines = [(name, "this engine", rows) for name, rows in ours.items()]
+    lines += [(name, "released way", rows) for name, rows in released.items()]
+    for i, (name, way, rows) in enumerate(lines):
+        line = {"color": COLOURS[i % len(ours)]}
+        if way == "released way":
+            line |= {"dash": "dot", "width": 3}
+        x, y = [row["minutes"] for row in rows], [100 * row["exact"] for row in rows]
+        mode = "lines" if way == "released way" else "lines+markers"
+        fig.add_scatter(x=x, y=y, name=f"{name}, {way}", mode=mode, line=line)
+    fig.update_xaxes(title="minutes of training", rangemode="tozero")
+    fig.update_yaxes(title="sequence-wise accuracy (%)", range=[-2, 100])
+    fig.update_layout(legend={"x": 0.98, "y": 0.04, "xanchor": "right", "yanchor": "bottom"})
+    return fig

@@ -1,0 +1,1 @@
+"""Kernels, proposals, the relaxed argmax and lossless coding."""

@@ -1,0 +1,1 @@
+"""Networks, priors, objectives and densities of codes."""

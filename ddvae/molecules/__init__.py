@@ -1,0 +1,1 @@
+"""Molecules: chemistry, data sets, metrics, codecs."""

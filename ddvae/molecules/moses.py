@@ -1,0 +1,324 @@
+"""MOSES' metrics of a set of molecules, each molecule looked at once."""
+
+import os
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Literal
+
+import numpy as np
+
+from ..system.processes import map_chunks
+from .chemistry import Traits, canonical, traits
+from .chemnet import activations, extrapolated_fcd, fcd, fcd_interval, moments
+from .datasets import moses_strings
+from .fingerprints import mean_similarities, nearest_similarities
+from .moses_statistics import PROPERTIES, Reference, moses_reference
+
+__all__ = ["Profile", "evaluate", "molecules_behind", "profile", "validity"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """All that MOSES' metrics take from a set of strings.
+
+    Attributes:
+        given: Number of strings.
+        traits: Of those that are molecules, in order.
+        device, progress: For ChemNet, which runs once its activations are asked for.
+    """
+
+    given: int
+    traits: tuple[Traits, ...]
+    device: str = "cpu"
+    progress: bool = False
+
+    @cached_property
+    def activations(self) -> np.ndarray:
+        """ChemNet's, (len(traits), 512)."""
+        unique = list(dict.fromkeys(self.smiles))
+        row = {one: i for i, one in enumerate(unique)}
+        hidden = activations(unique, self.device, progress=self.progress)
+        return hidden[[row[one] for one in self.smiles]]
+
+    @cached_property
+    def smiles(self) -> list[str]:
+        return [one.smiles for one in self.traits]
+
+    @cached_property
+    def fingerprints(self) -> np.ndarray:
+        return np.array([one.fingerprint for one in self.traits], np.uint8).reshape(len(self.traits), 128)
+
+    @cached_property
+    def fragments(self) -> Counter:
+        return Counter(fragment for one in self.traits for fragment in one.fragments)
+
+    @cached_property
+    def scaffolds(self) -> Counter:
+        return Counter(one.scaffold for one in self.traits if one.scaffold is not None)
+
+    @cached_property
+    def values(self) -> dict[str, np.ndarray]:
+        return {
+            key: np.array([getattr(one, name) for one in self.traits]) for key, name in PROPERTIES.items()
+        }
+
+    def reference(self) -> Reference:
+        """The same set as one to compare with.
+
+        Raises:
+            ValueError: it holds fewer than 2 molecules.
+        """
+        if len(self.traits) < 2:
+            raise ValueError(f"the reference holds {len(self.traits)} molecules; expected at least 2")
+        law = moments(self.activations)
+        return Reference(*law, self.fingerprints, self.fragments, self.scaffolds, self.values)
+
+
+def profile(
+    smiles: Iterable[str | None],
+    *,
+    n_jobs: int | None = None,
+    device: str = "cpu",
+    time_limit: float = 10.0,
+    progress: bool = False,
+) -> Profile:
+    """One pass over a set of strings.
+
+    Args:
+        smiles: Strings; None, the empty string and whatever RDKit cannot read are no molecules.
+        n_jobs: Processes for RDKit; None for one a core.
+        device: For ChemNet.
+        time_limit: Seconds a string may take before it counts as no molecule, with a warning.
+        progress: Whether to show a bar.
+
+    Raises:
+        ValueError: smiles is empty.
+        TypeError: it is one string, or holds something else than strings and None.
+    """
+    strings = _checked(smiles)
+    distinct = list(dict.fromkeys(string for string in strings if string))
+    found, lost = map_chunks(
+        traits, distinct, n_jobs=n_jobs, time_limit=time_limit, label="RDKit" if progress else None, keep=True
+    )
+    if lost:
+        warnings.warn(
+            f"{len(lost)} strings took over {time_limit:g} s or crashed and count as no molecules, "
+            f"the first one {distinct[lost[0]][:60]!r}",
+            stacklevel=2,
+        )
+    by_string = dict(zip(distinct, found))
+    valid = tuple(one for one in map(by_string.get, strings) if one is not None)
+    return Profile(len(strings), valid, device, progress)
+
+
+def evaluate(
+    smiles: Iterable[str | None] | Profile,
+    *,
+    n_jobs: int | None = None,
+    device: str = "cpu",
+    ks: Sequence[int] = (1000, 10000),
+    train: Iterable[str] | Literal[False] | None = None,
+    test: Iterable[str] | Profile | None = None,
+    test_scaffolds: Iterable[str] | Profile | Literal[False] | None = None,
+    path: str = "fast",
+    extrapolate: bool = False,
+    resamples: int = 0,
+    time_limit: float = 10.0,
+    progress: bool = False,
+) -> dict[str, float]:
+    """All metrics of MOSES, under molsets' keys and in its order.
+
+    A metric that has no value for this set is NaN, and a warning names it and the reason. FCD depends on
+    the number of molecules: state it beside; 30,000 is MOSES' convention.
+
+    Args:
+        smiles: The set, of strings or its `profile`; None and the empty string count as invalid.
+        n_jobs, device, time_limit, progress: As in `profile`.
+        ks: Each gives a key unique@k, the share of distinct ones among the first k molecules.
+        train: Reference for Novelty, canonical strings; None for MOSES' training set, False leaves it out.
+        test: Reference; None for MOSES' test set.
+        test_scaffolds: Second reference; None for MOSES' scaffold test set, False leaves it out.
+        path: "fast", or "reference": molsets' own functions, which know none of the options below.
+        extrapolate: Adds FCD/... (n to infinity).
+        resamples: Adds bootstrapped 95 % intervals (low, high) of FCD and SNN from that many resamples.
+
+    Raises:
+        ValueError, TypeError: as in `profile`, or an argument has another value.
+
+    Source: Polykovskiy et al. (2018a), molsets 0.3.1.
+    """
+    ks = tuple(ks)
+    if not all(type(k) is int and k > 0 for k in ks):
+        raise ValueError(f"ks is {ks}; expected whole numbers from 1")
+    if resamples < 0:
+        raise ValueError(f"resamples is {resamples}; expected a whole number from 0")
+    if path == "reference":
+        if extrapolate or resamples:
+            raise ValueError("extrapolate and resamples are set; expected them with path 'fast' alone")
+        return _by_molsets(smiles, ks, n_jobs, device, test, test_scaffolds, train)
+    if path != "fast":
+        raise ValueError(f"path is {path!r}; expected 'fast' or 'reference'")
+    how = {"n_jobs": n_jobs, "device": device, "time_limit": time_limit, "progress": progress}
+    found = smiles if isinstance(smiles, Profile) else profile(smiles, **how)
+    references = {"Test": _reference(test, "test", how)}
+    if test_scaffolds is not False:
+        references["TestSF"] = _reference(test_scaffolds, "test_scaffolds", how)
+
+    results = {"valid": len(found.traits) / found.given}
+    for k in ks:
+        results[f"unique@{k}"] = _ratio(len(set(found.smiles[:k])), len(found.smiles[:k]))
+    for name, reference in references.items():
+        results |= _against(found, reference, name, device, extrapolate, resamples)
+    diversity = 1 - _mean_roots(found, device)
+    results |= {"IntDiv": diversity[0], "IntDiv2": diversity[1]}
+    results["Filters"] = _ratio(sum(one.passes for one in found.traits), len(found.traits))
+    for key, values in found.values.items():
+        results[key] = _wasserstein(references["Test"].values[key], values)
+    if train is not False:
+        known = _training_set() if train is None else _checked(train, "train")
+        fresh = set(found.smiles)
+        results["Novelty"] = _ratio(len(fresh.difference(known)), len(fresh))
+    _tell_missing(results, found)
+    return results
+
+
+def molecules_behind(results: dict[str, float], given: int) -> dict[str, int]:
+    """How many molecules each figure of `evaluate` rests on.
+
+    Args:
+        results: What it returned.
+        given: Number of strings it was given.
+    """
+    valid = round(results["valid"] * given)
+    counts = {key: min(valid, int(key[7:])) for key in results if key.startswith("unique@")}
+    return {key: counts.get(key, valid) for key in results} | {"valid": given}
+
+
+@cache
+def _training_set() -> frozenset[str]:
+    return frozenset(moses_strings("train"))
+
+
+def _checked(given: Iterable[str | None], name: str = "smiles") -> list[str | None]:
+    """The strings of an argument of that name, which must be some and nothing else."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"{name} is {given!r:.60}; expected a list of strings")
+    strings = list(given)
+    if not strings:
+        raise ValueError(f"{name} is empty; expected at least one string")
+    for i, string in enumerate(strings):
+        if not isinstance(string, str | None):
+            raise TypeError(f"{name}[{i}] is {string!r}; expected a string or None")
+    return strings
+
+
+def _reference(given: Iterable[str] | Profile | None, split: str, how: dict) -> Reference:
+    if given is None:
+        return moses_reference(split)
+    return (given if isinstance(given, Profile) else profile(_checked(given, split), **how)).reference()
+
+
+def _against(
+    found: Profile, reference: Reference, name: str, device: str, extrapolate: bool, resamples: int
+) -> dict:
+    """The four metrics that compare with a reference, and what was asked for beside."""
+    nearest = nearest_similarities(found.fingerprints, reference.fingerprints, device)
+    law = reference.mean, reference.covariance
+    results = {
+        f"FCD/{name}": fcd(found.activations, *law),
+        f"SNN/{name}": _mean(nearest),
+        f"Frag/{name}": _cosine(found.fragments, reference.fragments),
+        f"Scaf/{name}": _cosine(found.scaffolds, reference.scaffolds),
+    }
+    if extrapolate:
+        results[f"FCD/{name} (n to infinity)"] = extrapolated_fcd(found.activations, *law)
+    if resamples:
+        results[f"FCD/{name} 95 %"] = fcd_interval(found.activations, *law, resamples)
+        results[f"SNN/{name} 95 %"] = _mean_interval(nearest, resamples)
+    return results
+
+
+def _mean_interval(values: np.ndarray, resamples: int, seed: int = 0) -> tuple[float, float]:
+    if len(values) == 0:
+        return np.nan, np.nan
+    generator = np.random.default_rng(seed)
+    means = [values[generator.integers(len(values), size=len(values))].mean() for _ in range(resamples)]
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _cosine(a: Counter, b: Counter) -> float:
+    """Cosine of the angle between two sets of counts; NaN if one is empty."""
+    lengths = [np.sqrt(sum(count**2 for count in counts.values())) for counts in (a, b)]
+    return _ratio(sum(count * b[key] for key, count in a.items() if key in b), lengths[0] * lengths[1])
+
+
+def _mean_roots(found: Profile, device: str) -> np.ndarray:
+    """Mean over molecules of the p-th root of their mean similarity^p to all, p = 1 and 2."""
+    means = mean_similarities(found.fingerprints, device)
+    return np.array([_mean(means[0]), _mean(np.sqrt(means[1]))])
+
+
+def _wasserstein(reference: np.ndarray, values: np.ndarray) -> float:
+    """Distance between two samples of a property; values that RDKit could not give are left out."""
+    from scipy.stats import wasserstein_distance
+
+    values = values[~np.isnan(values)]
+    return float(wasserstein_distance(reference[~np.isnan(reference)], values)) if len(values) else np.nan
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else np.nan
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else np.nan
+
+
+def _tell_missing(results: dict, found: Profile) -> None:
+    missing = [key for key, value in results.items() if np.isnan(value).any()]
+    if missing:
+        counts = f"{len(found.traits)} valid of {found.given} strings"
+        needs = "FCD takes 2 molecules, its limit 2,000, Scaf a scaffold of two rings, the others a molecule"
+        warnings.warn(f"{', '.join(missing)}: no value for {counts} ({needs})", stacklevel=3)
+
+
+def _by_molsets(smiles, ks, n_jobs, device, test, test_scaffolds, train) -> dict[str, float]:
+    from .molsets import reference_metrics
+
+    sets = {"test": test, "test_scaffolds": test_scaffolds, "train": train}
+    for name, given in ({"smiles": smiles} | sets).items():
+        if isinstance(given, Profile):
+            raise TypeError(f"{name} is a Profile; expected strings where path is 'reference'")
+    # molsets would take None for an error and the empty string for a molecule; this is neither
+    strings = [string or "?" for string in _checked(smiles)]
+    given = {
+        name: [string for string in _checked(some, name) if string]
+        for name, some in sets.items()
+        if some is not None and some is not False
+    }
+    n_jobs = os.cpu_count() if n_jobs is None else n_jobs
+    results = reference_metrics(strings, k=list(ks), n_jobs=n_jobs, device=device, **given)
+    left_out = ("/TestSF" if test_scaffolds is False else "?", "Novelty" if train is False else "?")
+    return {key: value for key, value in results.items() if not key.endswith(left_out)}
+
+
+def validity(strings: list[str]) -> dict[str, float | None]:
+    """Percentages of strings that are molecules, and of distinct ones among these; None without RDKit.
+
+    The empty string is none; `valid_or_empty` counts it as the released code did on ZINC.
+    """
+    try:
+        found = canonical(strings)
+    except ImportError:
+        return {"valid": None, "valid_or_empty": None, "unique": None}
+    valid = [s for s in found if s is not None]
+    empty = strings.count("")
+    return {
+        "valid": 100 * len(valid) / len(strings),
+        "valid_or_empty": 100 * (len(valid) + empty) / len(strings),
+        "unique": 100 * len(set(valid)) / max(len(valid), 1),
+    }

@@ -1,0 +1,1 @@
+"""Sparse Gaussian process, acquisitions and latent searches."""

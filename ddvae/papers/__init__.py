@@ -1,0 +1,1 @@
+"""What serves one paper alone: presets, printed numbers, tables."""

@@ -1,0 +1,1 @@
+"""Deterministic Decoding for Discrete Data in Variational Autoencoders."""

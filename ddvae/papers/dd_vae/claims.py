@@ -1,0 +1,116 @@
+"""Chapter 7: what the paper claims, and what the recorded runs have to say about it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ...book.statistics import Pair, amount, effect_of, spread
+from ...experiments.molecule_runs import curve
+from ...experiments.record import Record, recorded
+from .table_three import LEVELS, small_runs, table_runs, table_three
+from .table_three_rows import METRICS, contest
+from .zinc.codes import on_record, zinc_models
+
+__all__ = ["CLAIMS", "Claim"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Something the paper says, and what the recorded runs have to say about it.
+
+    Args:
+        what: The claim.
+        where: Section or equation.
+        evidence: Tells it in a line of numbers.
+    """
+
+    what: str
+    where: str
+    evidence: Callable[[], str]
+
+
+def _apart(first: list[float], second: list[float], unit: str, ratio: bool = False) -> str:
+    """Two means and the 95 % interval of their difference, or of their ratio."""
+    effect, low, high = effect_of(Pair(second, first), paired=False, ratio=ratio)
+    interval = "one seed" if math.isnan(low) else f"95 %: {low:.3g} to {high:.3g}"
+    return f"{spread(first)} against {spread(second)}{unit}, {amount(effect, ratio)} ({interval})"
+
+
+def _results(name: str, key: str) -> list[float]:
+    return [record.results[key] for record in recorded(name)]
+
+
+def _curves(runs: dict[str, list[Record]]) -> dict[str, list[list[dict]]]:
+    return {method: list(map(curve, records)) for method, records in runs.items()}
+
+
+def _digits_claim() -> str:
+    values = [_results(f"mnist-{name}", "knn_honest") for name in ("ddvae-uniform", "vae-gaussian")]
+    return f"kNN accuracy, honest reading: {_apart(*values, unit=' %')}"
+
+
+def _contest_claim() -> str:
+    told = []
+    for size, runs in (("the published size", table_runs()), ("a quarter of the units", small_runs())):
+        better = [row["better"] for row in contest(_curves(runs)) if row["better"] != "–"]
+        told.append(f"{better.count('DD-VAE')} of {len(better)} with {size}")
+    return f"DD-VAE at least as good in {', '.join(told)} (cells: metric, accuracy, proposals)"
+
+
+def _support_claim() -> str:
+    found, level = _curves(table_runs()), LEVELS[1]
+    told = []
+    for method in ("VAE", "DD-VAE"):
+        pair = [found.get(f"{method} ({letter})") for letter in "GT"]
+        if None not in pair:
+            values = [[table_three(curves, key)[level][0] for curves in pair] for key in METRICS]
+            told.append(
+                f"{method}: " + ", ".join(f"{key} {g:.3f} to {t:.3f}" for key, (g, t) in zip(METRICS, values))
+            )
+    return f"from Gaussian to triweight at {100 * level:.0f} %: " + "; ".join(told)
+
+
+def _nats_claim() -> str:
+    told = []
+    for title, name in (("Gaussian", "gaussian"), ("triweight", "triweight")):
+        accuracy, nats = (
+            spread(_results(f"moses-sweep-ddvae-{name}", key), ".1f", ".1f")
+            for key in ("sequence_accuracy", "kl_nats")
+        )
+        told.append(f"{title} {accuracy} % of unseen molecules at {nats} nats")
+    return "DD-VAE on MOSES: " + ", ".join(told)
+
+
+def _regression_claim() -> str:
+    fits = {title: list(on_record(record, "regression").values()) for title, record in zinc_models().items()}
+    told = [
+        f"{title} {spread([fit['log_likelihood'] for fit in here])}" for title, here in fits.items() if here
+    ]
+    return "LL of the process (nats): " + ", ".join(told) + ("; no VAE on record" if len(told) < 2 else "")
+
+
+def _validity_claim() -> str:
+    record = recorded("moses-large-ddvae-triweight")[0]
+    laws = {row["law"]: row["valid"] for row in record.kept("laws-10000")["laws-10000"]}
+    return "valid: " + ", ".join(f"{100 * valid:.1f} % of codes from {law}" for law, valid in laws.items())
+
+
+def _switch_claim(word: str) -> Callable[[], str]:
+    def told() -> str:
+        values = [_results(name, "kl") for name in (f"bricks-switch-{word}", "bricks-ddvae-uniform")]
+        return f"Figure 5, U/U, KL of decoded samples: {_apart(*values, unit=' nats', ratio=True)}"
+
+    return told
+
+
+CLAIMS = (
+    Claim("Deterministic decoding separates classes better", "Section 4.2", _digits_claim),
+    Claim("DD-VAE has the better FCD and SNN at equal accuracy", "Section 4.3", _contest_claim),
+    Claim("Deterministic decoding needs bounded proposals", "Section 2.1", _nats_claim),
+    Claim("Bounded proposals improve FCD and SNN slightly", "Section 4.3", _support_claim),
+    Claim("Codes of a DD-VAE regress better", "Section 4.4", _regression_claim),
+    Claim("Lower validity comes from regions that no proposal covers", "Section 5", _validity_claim),
+    Claim("Log-linear annealing is slightly better than linear", "Section 5", _switch_claim("linear")),
+    Claim("Fine-tuning the decoder is optional", "Eq. 24", _switch_claim("tuned")),
+)
+"""Of the sections on experiments; chapter 2 answers for Theorem 1 and the starting temperature."""

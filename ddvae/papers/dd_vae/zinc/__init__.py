@@ -1,0 +1,1 @@
+"""Searches among codes of ZINC's molecules (Section 4.4)."""

@@ -1,0 +1,1 @@
+"""Files, downloads, processes, provenance and every path."""

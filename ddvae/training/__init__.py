@@ -1,0 +1,1 @@
+"""Settings, schedules, the loop and its state."""

@@ -1,0 +1,196 @@
+"""Training: one loop for every model, checkpoints that resume exactly."""
+
+import math
+import random
+import signal
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..data.batches import Batch
+from ..engine.precision import autocast, has_bfloat16_unit
+from ..models.vae import VAE
+from .settings import Run
+from .state import _State
+
+__all__ = ["Fitted", "fit", "seed_everything"]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What `fit` returns.
+
+    Attributes:
+        finished: False if stopped by Ctrl-C or the time limit.
+        log: One row an epoch: means of the terms (nats per sequence), settings, seconds.
+        seconds: Training time, over all resumptions.
+    """
+
+    finished: bool
+    log: list[dict]
+    seconds: float
+
+
+def fit(
+    model: VAE,
+    data,
+    run: Run,
+    folder: str | Path | None = None,
+    *,
+    resume: bool = False,
+    time_limit: float | None = None,
+    checkpoint_every: float = 120.0,
+    device: str | torch.device = "cpu",
+    progress: bool = True,
+    on_epoch: Callable[[VAE, list[dict]], None] | None = None,
+) -> Fitted:
+    """Trains the model in place.
+
+    Args:
+        model: Any `VAE`.
+        data: Anything with `steps(batch_size)` and `batches(epoch, batch_size, seed)`.
+        run: The settings.
+        folder: Where checkpoint.pt and log.csv go; None keeps nothing.
+        resume: Go on from the folder's checkpoint if there is one. On a CPU the result is bit for
+            bit that of a run never interrupted.
+        time_limit: Seconds after which to save and stop.
+        checkpoint_every: Seconds between checkpoints.
+        device: Where to train.
+        progress: Whether to show a progress bar.
+        on_epoch: Called with the model, or the average of its weights, and the log, a row an epoch done.
+
+    Raises:
+        Diverged: NaN or infinity; the last checkpoint, which is finite, stays.
+        ValueError: the checkpoint belongs to other settings, or is damaged.
+        OSError: a checkpoint cannot be written; the last one stays.
+        MemoryError: a batch does not fit; the last checkpoint stays.
+    """
+    steps = data.steps(run.batch_size)
+    if run.precision == "bfloat16" and not has_bfloat16_unit(device):
+        warnings.warn("this CPU has no bfloat16 matrix unit: products run in float32", stacklevel=2)
+    state = _State(model.to(device).train(), run, steps, autocast(device, run.precision))
+    if folder is not None:
+        state.open(Path(folder), resume)
+    started, saved = time.monotonic() - state.seconds, time.monotonic()
+    limit = math.inf if time_limit is None else time.monotonic() + time_limit
+    bar = _ProgressBar(steps * run.all_epochs, state, progress)
+    with _interruptible() as interrupted, _without_denormals(), bar:
+        for epoch in range(len(state.log), run.all_epochs):
+            done = state.step - epoch * steps
+            batches = data.batches(epoch, run.batch_size, run.seed)
+            for i, batch in enumerate(islice(batches, done, None), start=done):
+                with _named_memory(run.batch_size):
+                    state.advance(batch.to(device), epoch + i / steps)
+                state.seconds = time.monotonic() - started
+                bar.show(state, epoch + i / steps, batch)
+                if interrupted.is_set() or time.monotonic() > limit:
+                    break
+                if time.monotonic() - saved > checkpoint_every:
+                    state.save()
+                    saved = time.monotonic()
+            if state.step < (epoch + 1) * steps:
+                break
+            state.end_epoch(epoch + 1)
+            if on_epoch is not None:
+                on_epoch(state.trained, state.log)
+            if interrupted.is_set() or time.monotonic() > limit:
+                break
+    state.save()
+    finished = state.step == steps * run.all_epochs
+    if finished:
+        model.load_state_dict(state.trained.state_dict())
+    return Fitted(finished, state.log, state.seconds)
+
+
+def seed_everything(seed: int) -> None:
+    """Seeds torch (all devices), numpy and random."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets, so that a step is never cut in half."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: event.set())
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _named_memory(batch_size: int) -> Iterator[None]:
+    """Tells the batch size where memory runs out."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if isinstance(error, RuntimeError) and "memory" not in text:
+            raise
+        raise MemoryError(
+            f"no memory for batch_size {batch_size} ({text}); expected a smaller one"
+        ) from error
+
+
+@contextmanager
+def _without_denormals() -> Iterator[None]:
+    """Counts numbers below 1e-38 as 0 on a CPU.
+
+    The gradients of saturated relaxed indicators are such numbers, and make a step 3 to 5 times slower.
+    """
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
+
+
+class _ProgressBar:
+    """A progress bar where tqdm is installed, silence elsewhere."""
+
+    def __init__(self, total: int, state: _State, progress: bool):
+        self.bar = None
+        if progress:
+            with suppress(ImportError):  # a bare machine trains in silence
+                from tqdm.auto import tqdm
+
+                self.bar = tqdm(total=total, initial=state.step, mininterval=0.5, unit="step")
+        self.sequences, self.shown = 0, time.monotonic()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.bar is not None:
+            self.bar.close()
+
+    def show(self, state: _State, epoch: float, batch: Batch) -> None:
+        if self.bar is None:
+            return
+        self.sequences += len(batch.tokens) if batch.repeats is None else int(batch.repeats.sum())
+        self.bar.update()
+        now = time.monotonic()
+        if now - self.shown < 0.5:
+            return
+        count = max(state.sums[4].item(), 1)
+        reconstruction, kl, exact = (state.sums[1:4] / count).tolist()
+        shown = {"rec": f"{reconstruction:.3g}", "kl": f"{kl:.3g}", "exact": f"{exact:.3f}"}
+        shown["beta"] = f"{state.beta(epoch):.3g}"
+        if state.run.temperature is not None:
+            shown["tau"] = f"{state.run.temperature(epoch):.2g}"
+        shown["seq/s"] = f"{self.sequences / (now - self.shown):.0f}"
+        self.bar.set_postfix(shown, refresh=False)
+        self.sequences, self.shown = 0, now

@@ -1,0 +1,1 @@
+"""Latent spaces to play with."""

@@ -1,0 +1,79 @@
+"""Printed numbers and how ours are held against them."""
+
+import math
+
+import pytest
+import sympy
+
+from ddvae.mathematics.kernels import KERNELS
+from ddvae.papers.dd_vae.printed import PRINTED, TABLE_1, TABLE_2
+from ddvae.book.comparison import Printed, compare
+
+MU, SIGMA = sympy.symbols("mu", real=True), sympy.symbols("sigma", positive=True)
+Z = sympy.symbols("z", positive=True)
+DENSITIES = {
+    "uniform": sympy.Rational(1, 2),
+    "triangular": 1 - Z,
+    "epanechnikov": sympy.Rational(3, 4) * (1 - Z**2),
+    "quartic": sympy.Rational(15, 16) * (1 - Z**2) ** 2,
+    "triweight": sympy.Rational(35, 32) * (1 - Z**2) ** 3,
+    "tricube": sympy.Rational(70, 81) * (1 - Z**3) ** 3,
+    "cosine": sympy.pi / 4 * sympy.cos(sympy.pi * Z / 2),
+}
+
+
+def parse(formula):
+    return sympy.sympify(formula, locals={"mu": MU, "sigma": SIGMA})
+
+
+@pytest.mark.parametrize("name", list(KERNELS))
+def test_tables_at_40_digits(name):
+    """Quadrature of the densities, independent of the package and of chapter 1."""
+    from mpmath import mp, quad
+
+    with mp.workdps(40):
+        f = sympy.lambdify(Z, DENSITIES[name], "mpmath")
+        moment = 2 * quad(lambda z: z**2 * f(z), [0, 1])
+        entropy = -2 * quad(lambda z: f(z) * mp.log(f(z)) if f(z) else mp.mpf(0), [0, 0.5, 1])
+        mu, sigma = mp.mpf("0.3"), mp.mpf("0.7")
+        ours_1 = mu**2 / 2 + moment * sigma**2 / 2 - mp.log(sigma) + mp.log(2 * mp.pi) / 2 - entropy
+        ours_2 = mp.log(2) - mp.log(sigma) - entropy
+        exact = {MU: sympy.Rational(3, 10), SIGMA: sympy.Rational(7, 10)}
+        printed = [sympy.N(parse(t[name]).subs(exact), 40) for t in (TABLE_1, TABLE_2)]
+        assert abs(ours_1 - mp.mpf(printed[0])) < mp.mpf("1e-25")
+        assert abs(ours_2 - mp.mpf(printed[1])) < mp.mpf("1e-25")
+
+
+def test_tables_have_all_rows():
+    assert list(TABLE_1) == [*KERNELS, "gaussian"] and list(TABLE_2) == list(KERNELS)
+
+
+def test_compare_keeps_misses_visible():
+    frame = compare({"mnist.vae.knn": 60.0, "mnist.ddvae.knn": 95.0, "bricks.uniform.kl": 0.0031}, {})
+    verdicts = dict(zip(frame["quantity"], frame["verdict"]))
+    assert verdicts["kNN accuracy, VAE (%)"] == "worse"
+    assert verdicts["kNN accuracy, DD-VAE (%)"] == "better"
+    assert frame["verdict"].iloc[2].startswith("agrees")
+    assert frame["difference"].iloc[0] == pytest.approx(60 - 86.1)
+
+
+def test_recorded_values_have_a_column_where_there_are_any():
+    assert "recorded" not in compare({"mnist.vae.knn": 60.0})
+    both = compare({"mnist.vae.knn": 60.0, "mnist.ddvae.knn": 95.0}, {"mnist.vae.knn": 85.2})["recorded"]
+    assert both.iloc[0] == 85.2 and math.isnan(both.iloc[1])
+
+
+def test_nan_agrees_with_nothing():
+    assert compare({"mnist.vae.knn": math.nan})["verdict"].iloc[0] == "differs"
+
+
+def test_compare_refuses_what_is_not_printed():
+    with pytest.raises(ValueError, match=r"no printed number 'mnist\.knn'; expected one of"):
+        compare({"mnist.knn": 1.0})
+
+
+@pytest.mark.parametrize("key", PRINTED)
+def test_entries(key):
+    printed = PRINTED[key]
+    assert isinstance(printed, Printed) and printed.better in ("lower", "higher", "equal")
+    assert math.isfinite(printed.value) and 0 < printed.tolerance and printed.source

@@ -1,0 +1,90 @@
+"""Figures and how they are saved."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ddvae.figures import style as plots
+from ddvae.molecules.chemistry import draw_grid
+from ddvae.figures.latent_planes import picture
+
+
+@pytest.fixture
+def fig():
+    x = np.linspace(0, 1, 20)
+    return plots.curves(x, {"a": x, "b": x**2}, "x (nats)", "y")
+
+
+def test_saved_in_three_formats(fig, tmp_path):
+    files = plots.save_figure(fig, tmp_path, "test", plots.static_image(fig))
+    assert "test.html" in files
+    assert "../plotly.min.js" in (tmp_path / "test.html").read_text()
+    if "test.png" in files:
+        assert (tmp_path / "test.png").read_bytes().startswith(b"\x89PNG")
+        assert "<svg" in (tmp_path / "test.svg").read_text()[:500]
+
+
+BROWSERLESS = """
+import pathlib, sys, warnings
+from ddvae import plots
+fig, folder = plots.curves([0, 1], {"a": [0, 1]}, "x", "y"), pathlib.Path(sys.argv[1])
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    for _ in range(2):
+        print(*plots.save_figure(fig, folder, "test", plots.static_image(fig)))
+        print(*plots.mimebundle(fig, plots.static_image(fig)))
+print(*[one.message for one in caught], sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/bin/false"], ids=["missing", "broken"])
+def test_without_a_browser_one_warning_and_html_alone(tmp_path, path):
+    """In a process of its own, for the browser runs for all figures of one."""
+    found = subprocess.run(
+        [sys.executable, "-c", BROWSERLESS, tmp_path],
+        env=os.environ | {"BROWSER_PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert found.returncode == 0, found.stderr
+    *shown, told = found.stdout.splitlines()
+    assert shown == ["test.html", "application/vnd.plotly.v1+json"] * 2
+    assert re.match("no browser to draw PNG and SVG with .* HTML alone", told)
+
+
+def test_a_picture_is_shown_as_it_is():
+    image = Image.effect_noise((60, 40), 50)
+    image.save(png := io.BytesIO(), "png")
+    fig = picture(png.getvalue())
+    shown = plots.static_image(fig)
+    assert shown == plots.with_palette(png.getvalue()) and Image.open(io.BytesIO(shown)).size == (60, 40)
+    fig.add_scatter(x=[0, 1], y=[0, 1])
+    assert plots.static_image(fig) != shown
+
+
+def test_notebooks_hold_single_precision(fig):
+    for trace in plots.mimebundle(fig)["application/vnd.plotly.v1+json"]["data"]:
+        assert trace["x"]["dtype"] == trace["y"]["dtype"] == "f4"
+    assert fig.data[0].x.dtype == np.float64
+
+
+def test_house_style(fig):
+    assert fig.data[0].line.color == plots.COLOURS[0] and fig.data[1].line.color == plots.COLOURS[1]
+    assert fig.layout.xaxis.title.text == "x (nats)"
+    assert len(set(plots.COLOURS)) == 8
+
+
+def test_a_palette_keeps_rare_colours():
+    """The red of few oxygens among thousands of shades of black bonds and letters."""
+    png = draw_grid(["c1ccc(-c2ccc(-c3ccc(CCCCCC)c(-c4ccc(-c5ccco5)cc4)c3)nc2)cc1"] * 5, ["6.00"] * 5)
+    small = plots.with_palette(png)
+    exact, few = (np.asarray(Image.open(io.BytesIO(one)).convert("RGB")).astype(int) for one in (png, small))
+    assert np.abs(few - exact).max() < 25 and len(np.unique(few.reshape(-1, 3), axis=0)) <= 128
+    assert len(small) < len(png) / 2

@@ -1,0 +1,107 @@
+"""What chapter 8 measures: the baseline is the same function, the arithmetic of the rates is right."""
+
+import time
+
+import pytest
+import torch
+
+from ddvae.figures import speed as charts
+from ddvae.papers.dd_vae.speed import engine as speed
+from ddvae.papers.dd_vae.presets import PRESETS
+from ddvae.papers.dd_vae.speed.recorded import MEASUREMENTS, measured
+from ddvae.papers.dd_vae.speed.released import RejectionSampler, Released, released_batches
+from ddvae.models.objectives import relaxed_elbo
+
+
+@pytest.fixture
+def preset():
+    return PRESETS["moses-ddvae-triweight"]
+
+
+def test_the_baseline_has_our_loss(preset, monkeypatch):
+    """On one batch of one length and without noise, both compute the same number and count."""
+    torch.manual_seed(0)
+    model = preset.model().double()
+    released = Released(model).double()
+    monkeypatch.setattr("ddvae.proposals.KernelProposal.rsample", lambda q, shape=(): q.mean)
+    batch = next(preset.molecules("test").first(64).batches(0, 4, seed=1))
+    lengths = batch.tokens.shape[1] if batch.mask is None else batch.mask.sum(1)
+    strings = [row[:n].long() for row, n in zip(batch.tokens, torch.as_tensor(lengths).expand(4))]
+    loss, exact = released.loss(strings, temperature=0.2, beta=0.01)
+    terms = relaxed_elbo(model, batch, 0.2, 0.01, scores="log_prob", reduction="mean")
+    assert loss.item() == pytest.approx(-terms.value.mean().item(), rel=1e-9)
+    assert exact == terms.exact.mean().item()
+
+
+def test_the_baseline_learns_and_decodes(preset):
+    torch.manual_seed(0)
+    released = Released(preset.model())
+    batch = next(released_batches(preset.molecules("test"), 8))
+    losses = []
+    for _ in range(4):
+        losses.append(released.loss(batch, 0.2, 0.0)[0].item())
+        released.step(batch, 0.2, 0.0, clip=10.0)
+    assert losses[-1] < losses[0]
+    assert len(released.decode(torch.randn(5, 64), batch_size=2)) == 5
+
+
+@pytest.mark.parametrize("name", ["triangular", "tricube", "cosine"])
+def test_the_rejection_sampler_has_the_kernel(name):
+    """Kolmogorov-Smirnov below 2.3 / sqrt(n): 5e-5 false alarms; the seed is fixed."""
+    from ddvae import KERNELS
+
+    draws = RejectionSampler(KERNELS[name]).sample(20_000)
+    u = KERNELS[name].cdf(draws.double().sort().values)
+    assert (u - (torch.arange(20_000) + 0.5) / 20_000).abs().max() < 2.3 / 20_000**0.5
+
+
+def test_rates_are_objects_a_second():
+    def slow(seconds, n):
+        time.sleep(seconds)
+        return n
+
+    found = speed.rates(lambda: slow(0.05, 10), lambda: slow(0.05, 40), rounds=3)
+    assert found["ratio"] == pytest.approx(4, rel=0.3)
+    assert found["baseline"] <= 200
+
+
+@pytest.mark.parametrize("name", [n for n in MEASUREMENTS if n not in ("table", "ladder", "parity")])
+def test_measurements_at_smoke(name):
+    rows = measured(name, "smoke")
+    numbers = [v for row in rows for v in row.values() if isinstance(v, float)]
+    assert rows and all(v >= 0 for v in numbers)
+
+
+@pytest.mark.parametrize("name", list(MEASUREMENTS))
+def test_measurements_are_recorded(name):
+    assert measured(name, "recorded")
+
+
+def test_verdicts():
+    assert speed.verdict("kernel sampling", 9.9) == "MISSED"
+    assert speed.verdict("kernel sampling", 10) == "reached"
+    assert speed.verdict("training step MOSES 2x512, bf16", 20) == "aim reached"
+    assert speed.verdict("peak memory of a step ZINC 1x1024", 1.1) == "MISSED"
+    assert speed.verdict("peak memory of a step ZINC 1x1024", 0.4) == "aim reached"
+
+
+def test_precisions_stay_together():
+    """What chapter 8 shows: over 2,000 steps the mean loss within one percent."""
+    rows = measured("precision", "recorded")
+    assert rows[-1]["step"] == 2_000
+    loss = {name: sum(row[name] for row in rows) for name in ("float32", "bfloat16")}
+    assert abs(loss["bfloat16"] / loss["float32"] - 1) < 0.01
+    assert all(abs(row["bfloat16"] / row["float32"] - 1) < 0.03 for row in rows)
+
+
+def test_charts_hold_the_numbers():
+    ladder = measured("ladder", "recorded")
+    fig = charts.ladder_bars(ladder)
+    assert list(fig.data[0].x) == [row["sequences_per_s"] for row in ladder]
+    rows = [{"minutes": 1.0, "exact": 0.1}, {"minutes": 2.0, "exact": 0.4}]
+    fig = charts.progress_lines({"A": rows}, {"A": rows[:1]})
+    assert [t.name for t in fig.data] == ["A, this engine", "A, released way"]
+    assert list(fig.data[0].y) == [10.0, 40.0]
+    assert len(charts.cost_lines(measured("costs", "recorded")).data) == 6
+    assert len(charts.roofline_chart(measured("roofline", "recorded")).data) == 2
+    assert len(charts.precision_lines(measured("precision", "smoke")).data) == 4

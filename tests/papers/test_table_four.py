@@ -1,0 +1,68 @@
+"""Chapter 6's tables on searches made by hand."""
+
+import math
+
+import pytest
+
+from ddvae.papers.dd_vae.zinc.codes import zinc_models
+from ddvae.papers.dd_vae.zinc.table_four import best_molecules, decode_table, held_out_table, ours, search_table, table_four
+
+
+def row(status, score=None, smiles="", mean=1.0):
+    return {"status": status, "score": score, "smiles": smiles, "mean": mean}
+
+
+RUN = {
+    "proposed": [
+        row("scored", 2.0, "CC", 4.0),
+        row("invalid"),
+        row("duplicate", None, "CC"),
+        row("scored", 3.0, "CCC", 2.0),
+    ],
+    "held_out": {
+        "before": {"log_likelihood": -1.0, "rmse": 1.0},
+        "after": {"log_likelihood": -1.5, "rmse": 2.0},
+    },
+}
+NOTHING = RUN | {"proposed": [row("invalid"), row("invalid")]}
+HUNTS = {"DD-VAE (T)": {"published": {1: RUN, 2: NOTHING}}}
+FIT = {"log_likelihood": -1.4, "rmse": 1.2, "constant log_likelihood": -2.0, "constant rmse": 2.1}
+
+
+def test_best_molecules_are_counted_once():
+    assert best_molecules([RUN, RUN, NOTHING]) == [(3.0, "CCC"), (2.0, "CC")]
+
+
+def test_searches():
+    (found,) = search_table(HUNTS)
+    assert (found["seeds"], found["codes"], found["molecules"], found["new, scored"]) == (2, 3, 1.5, 1)
+    assert (found["predicted"], found["came"], found["best"]) == (3.0, 2.5, 3.0)
+    assert found["best a seed"] == "3.00"
+
+
+def test_a_search_that_scored_nothing():
+    (found,) = search_table({"VAE (G)": {"published": {1: NOTHING}}})
+    assert found["best a seed"] == "–" and math.isnan(found["best"]) and math.isnan(found["came"])
+
+
+def test_held_out():
+    (found,) = held_out_table(HUNTS)
+    assert (found["LL before"], found["LL after"], found["RMSE after"]) == (-1.0, -1.5, 2.0)
+
+
+def test_decodes_without_enough_codes():
+    few, more = {"valid": 0.0, "same": 0.0}, {"valid": 1.0, "same": 0.5, "codes": 20} | FIT
+    greedy, drawn = decode_table({"VAE (G)": {}, "VAE (T)": {1: {"greedy": more, "drawn": few}}})
+    assert (greedy["same (%)"], greedy["LL"], greedy["LL of a constant"]) == (50, -1.4, -2.0)
+    assert drawn["codes"] == 0 and math.isnan(drawn["LL"])
+
+
+def test_table_four_and_what_is_compared():
+    models = {title: one for title, one in zinc_models().items() if title == "DD-VAE (T)"}
+    fits = {"DD-VAE (T)": {1: FIT, 2: FIT | {"rmse": 1.4}}}
+    mine, paper, constant = table_four(models, fits, HUNTS)
+    assert mine["RMSE"] == "1.300 ± 0.141" and mine["top 1"] == 3.0 and "top 3" not in mine
+    assert (paper["LL"], paper["top 3"]) == ("-1.470", 5.64) and constant["LL"] == "-2.000 ± 0.000"
+    found = ours(models, fits, HUNTS)
+    assert found["zinc.ddvae.tricube.rmse"] == pytest.approx(1.3)
+    assert "zinc.ddvae.tricube.top3" not in found
