@@ -12,7 +12,7 @@ NAME = "bricks-ddvae-uniform"
 
 
 def step(model, optimizer, batch: Batch, epoch: float = 99.0) -> None:
-    terms = PRESETS[NAME].run.evaluate(model, batch, epoch)
+    terms = PRESETS[NAME].recipe.objective(model, batch, epoch)
     weights = 1.0 if batch.weights is None else batch.weights
     optimizer.zero_grad()
     (-(weights * terms.value).mean()).backward()

@@ -74,7 +74,7 @@ if __name__ == "__main__":
     replay = SearchReplay()
     show("search: a round chosen", step(replay.round, range(1, replay.round.max + 1)), 30)
     record = recorded("bricks-ddvae-uniform")[0]
-    arrays, window = record.arrays, record.preset.window
+    arrays, window = record.arrays, window(record.settings["proposal"])
     proposals = arrays["decoded"], arrays["loc"], arrays["scale"]
     show(
         "bricks drawn as a plotly figure",

@@ -8,8 +8,9 @@ from pathlib import Path
 import torch
 
 from .cli import book, metrics, models, optimize
-from .experiments.preset import BUDGETS, READINGS
-from .papers.dd_vae.presets import PRESETS
+from .experiments.preset import BUDGETS
+from .papers.catalogue import PRESETS
+from .papers.dd_vae.readings import READINGS
 from .training.state import Diverged
 
 

@@ -1,7 +1,8 @@
 """Runs on six-bit strings in a 2-D latent space."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,11 +13,11 @@ from ..data.bits import StringLaw, StringSample, six_bit_law, six_bit_sample
 from ..evaluation.decoded_plane import decode_plane
 from ..mathematics.coding import categorical_kl, guillotine_cells, jensen_shannon, lossless_limit
 from ..mathematics.kernels import KERNELS
-from ..models.networks import SequenceDecoder, SequenceEncoder
+from ..models.networks import SequenceEncoder
 from ..models.vae import VAE
 from .preset import Preset
 
-__all__ = ["Bricks", "set_supports"]
+__all__ = ["Bricks", "set_supports", "window"]
 
 
 @torch.no_grad()
@@ -51,6 +52,11 @@ def set_supports(
     encoder.head.linear.bias.copy_(solution[-1])
 
 
+def window(proposal: str) -> float:
+    """Half the side of the square that figures show, beyond where codes are trained."""
+    return 4.0 if proposal == "gaussian" else 1.5
+
+
 @dataclass(frozen=True)
 class Bricks(Preset):
     """Six-bit strings in a 2-D latent space (Section 4.1).
@@ -64,28 +70,29 @@ class Bricks(Preset):
 
     codes: int | None = None
     layout: float | None = None
-    reach: ClassVar[dict] = {"gaussian": 4.0, "kernel": 1.5}
+
+    @classmethod
+    def architecture_of(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        prior = "standard-normal" if settings["proposal"] == "gaussian" else "unit-cube"
+        sizes = {"length": 6, "latent_size": 2, "hidden_size": 128, "num_layers": 2, "embedding_size": 8}
+        shape = {"proposal": settings["proposal"], "squash": settings["squash"], "prior": prior}
+        return {"name": "sequence-vae", "symbols": "01"} | sizes | shape
 
     def model(self) -> VAE:
-        encoder = SequenceEncoder(2, 2, 128, 2, 8, self.proposal, self.squash)
+        model = super().model()
         if self.layout is not None:
             tokens, probs = six_bit_law()
             low, high = guillotine_cells(probs)
             middle, half = (low + high) / 2, self.layout * (high - low) / 2
-            set_supports(encoder, tokens, middle - half, middle + half)
-            encoder.requires_grad_(False)
-        return VAE(encoder, SequenceDecoder(2, 2, 128, 2, 8, length=6), self.prior())
+            set_supports(model.encoder, tokens, middle - half, middle + half)
+            model.encoder.requires_grad_(False)
+        return model
 
     def data(self, budget: str) -> StringLaw | StringSample:
         if self.codes is None:
             return six_bit_sample(2_048 if budget == "smoke" else 100_000)
         tokens, probs = six_bit_law()
         return StringLaw(tokens, probs, self.codes, 4 if budget == "smoke" else 200)
-
-    @property
-    def window(self) -> float:
-        """Half the side of the square that figures show, beyond where codes are trained."""
-        return self.reach["gaussian" if self.proposal == "gaussian" else "kernel"]
 
     def evaluate(self, model: VAE, budget: str) -> tuple[dict, dict]:
         tokens, probs = six_bit_law()
@@ -127,5 +134,6 @@ class Bricks(Preset):
 
     def _label_window(self, model: VAE, size: int) -> np.ndarray:
         """(size, size) uint8 labels of the window's squares, first axis z_1."""
-        stretched = lambda u: self.window * (2 * u - 1)  # noqa: E731
+        side = window(self.proposal)
+        stretched = lambda u: side * (2 * u - 1)  # noqa: E731
         return decode_plane(model.decode, stretched, base=size, refine=0).labels.numpy()

@@ -137,6 +137,12 @@ def moment_gap(z: Tensor, prior: Distribution) -> Tensor:
     return (shift + ratio - 1 - ratio.log()).sum() / 2
 
 
+def check_reduction(reduction: str) -> None:
+    """Raises ValueError unless a reduction over positions has that name."""
+    if reduction not in ("sum", "mean"):
+        raise ValueError(f"reduction is {reduction!r}; expected 'sum' or 'mean'")
+
+
 def _draw_codes(model: VAE, batch: Batch) -> tuple[Distribution, Tensor, Batch]:
     """The proposals (B,), the codes (R, D) and the batch with one row a code."""
     q = model.encode(batch.tokens, batch.mask)
@@ -176,8 +182,7 @@ def _exact(log_probs: Tensor, batch: Batch) -> Tensor:
 
 
 def _terms(model, batch, q, z, reconstruction, exact, beta, reduction, moments=0.0) -> Terms:
-    if reduction not in ("sum", "mean"):
-        raise ValueError(f"reduction is {reduction!r}; expected 'sum' or 'mean'")
+    check_reduction(reduction)
     kl, sampled = _divergence(q, model.prior(), z, batch.repeats)
     reconstruction = _average_codes(reconstruction, batch.repeats)
     positions = 1.0

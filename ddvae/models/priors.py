@@ -1,10 +1,12 @@
 """Priors over codes, as modules that return a distribution."""
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 from torch.distributions import Distribution, Independent, Normal, Uniform
 
-__all__ = ["StandardNormal", "UnitCube"]
+__all__ = ["PRIORS", "StandardNormal", "UnitCube", "get_prior"]
 
 
 class StandardNormal(nn.Module):
@@ -28,3 +30,18 @@ class UnitCube(nn.Module):
     def forward(self) -> Distribution:
         # Both ends belong to the support: a proposal may touch them.
         return Independent(Uniform(self.zero - 1, self.zero + 1, validate_args=False), 1)
+
+
+PRIORS: dict[str, Callable[[int], nn.Module]] = {"standard-normal": StandardNormal, "unit-cube": UnitCube}
+"""Priors by name, each made from D."""
+
+
+def get_prior(name: str, latent_size: int) -> nn.Module:
+    """The prior of that name over codes (D,).
+
+    Raises:
+        ValueError: no prior has that name.
+    """
+    if name not in PRIORS:
+        raise ValueError(f"prior is {name!r}; expected one of {', '.join(PRIORS)}")
+    return PRIORS[name](latent_size)

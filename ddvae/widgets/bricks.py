@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..data.bits import six_bit_law
+from ..experiments.bricks import window
 from ..experiments.record import recorded
 from ..mathematics.kernels import KERNELS
 from ..mathematics.relaxation import relaxed_argmax_log_prob
@@ -28,7 +29,7 @@ class BrickView:
 
     def __init__(self, name: str):
         self.record = recorded(name)[0]
-        self.side = self.record.preset.window
+        self.side = window(self.record.settings["proposal"])
         _, probs = six_bit_law()
         self.probs = probs.double().numpy()
         arrays = self.record.arrays
@@ -61,7 +62,9 @@ class BrickView:
         place = [int(np.clip((z / self.side + 1) / 2 * len(labels), 0, len(labels) - 1)) for z in point]
         label = int(labels[tuple(place)])
         away = (np.asarray(point) - self.record.arrays["loc"]) / self.record.arrays["scale"]
-        inside = (away**2).sum(1) < 1 if self.record.preset.proposal == "gaussian" else (abs(away) < 1).all(1)
+        inside = (
+            (away**2).sum(1) < 1 if self.record.settings["proposal"] == "gaussian" else (abs(away) < 1).all(1)
+        )
         known = label < len(self.probs)
         return {
             "string": f"{label:06b}" if known else "undefined",

@@ -30,7 +30,7 @@ class DigitView:
 
     @property
     def _bounded(self) -> bool:
-        return self.record.preset.proposal != "gaussian"
+        return self.record.settings["proposal"] != "gaussian"
 
     @torch.no_grad()
     def decode(self, quantiles: np.ndarray) -> np.ndarray:
