@@ -3,10 +3,10 @@
 import torch
 from timing import ratio, show
 
-from ddvae import Batch
+from ddvae.data.batches import Batch
 from ddvae.data.bits import six_bit_sample
-from ddvae.papers.dd_vae.presets import PRESETS
 from ddvae.experiments.record import recorded
+from ddvae.papers.dd_vae.presets import PRESETS
 
 NAME = "bricks-ddvae-uniform"
 

@@ -2,9 +2,10 @@
 
 import torch
 
-from ddvae import VAE, UnitCube
+from ddvae import VAE
 from ddvae.data.bits import six_bit_sample
 from ddvae.models.networks import SequenceDecoder, SequenceEncoder
+from ddvae.models.priors import UnitCube
 from ddvae.training.annealed_objectives import AnnealedRelaxedELBO
 from ddvae.training.loop import seed_everything
 from ddvae.training.schedules import Cosine, Linear, LogLinear

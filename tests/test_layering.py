@@ -229,7 +229,8 @@ from ddvae.papers.catalogue import PRESETS
 from ddvae.training.loop import fit
 preset = PRESETS["bricks-ddvae-uniform"]
 model = preset.model()
-print(fit(model, preset.data("smoke"), preset.scaled_run("smoke", 1), progress=True).finished)
+recipe = preset.scaled("smoke", 1)
+print(fit(model, preset.data("smoke"), recipe.settings, recipe.to_maximise(), progress=True).finished)
 """
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert found.stdout.split() == ["True"], found.stderr

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from ddvae.figures import style as plots
-from ddvae.molecules.chemistry import draw_grid
 from ddvae.figures.latent_planes import picture
+from ddvae.molecules.chemistry import draw_grid
 
 
 @pytest.fixture

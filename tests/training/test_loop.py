@@ -6,10 +6,12 @@ import pytest
 import torch
 from small_training import DATA, FALLING, RUN, small_model
 
-from ddvae import VAE, Batch, StandardNormal, UnitCube
+from ddvae import VAE
+from ddvae.data.batches import Batch
 from ddvae.data.bits import StringLaw, six_bit_law
 from ddvae.engine.precision import autocast
 from ddvae.models.networks import DenseDecoder, DenseEncoder, SequenceDecoder, SequenceEncoder
+from ddvae.models.priors import StandardNormal, UnitCube
 from ddvae.system.files import load_checkpoint
 from ddvae.training.annealed_objectives import AnnealedELBO, AnnealedRelaxedELBO
 from ddvae.training.loop import fit

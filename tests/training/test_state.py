@@ -13,9 +13,10 @@ import pytest
 import torch
 from small_training import DATA, FALLING, RUN, same, small_model
 
-from ddvae import VAE, UnitCube
+from ddvae import VAE
 from ddvae.data.bits import six_bit_sample
 from ddvae.models.networks import SequenceDecoder, SequenceEncoder
+from ddvae.models.priors import UnitCube
 from ddvae.system.files import load_checkpoint, save_checkpoint
 from ddvae.training.loop import fit
 from ddvae.training.schedules import Constant

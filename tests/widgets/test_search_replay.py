@@ -6,12 +6,12 @@ import pytest
 import torch
 from plotly.callbacks import Points
 
-from ddvae.papers.dd_vae.zinc import searches as optimization
-from ddvae.widgets import search_replay as replay
-from ddvae.optimization.acquisitions import Box
 from ddvae.molecules.chemistry import draw_grid
+from ddvae.optimization.acquisitions import Box
+from ddvae.papers.dd_vae.zinc import searches as optimization
 from ddvae.papers.dd_vae.zinc.codes import SEARCHES, axes, encoded, zinc_models
 from ddvae.papers.dd_vae.zinc.searches import best_so_far, go_on, hunt
+from ddvae.widgets import search_replay as replay
 
 
 @pytest.fixture(scope="module")
