@@ -1,8 +1,8 @@
 """Runs on six-bit strings in a 2-D latent space."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ def window(proposal: str) -> float:
 
 
 @dataclass(frozen=True)
-class Bricks(Preset):
+class Bricks(Preset[VAE]):
     """Six-bit strings in a 2-D latent space (Section 4.1).
 
     Args:
@@ -84,7 +84,7 @@ class Bricks(Preset):
             tokens, probs = six_bit_law()
             low, high = guillotine_cells(probs)
             middle, half = (low + high) / 2, self.layout * (high - low) / 2
-            set_supports(model.encoder, tokens, middle - half, middle + half)
+            set_supports(cast(SequenceEncoder, model.encoder), tokens, middle - half, middle + half)
             model.encoder.requires_grad_(False)
         return model
 
@@ -127,7 +127,7 @@ class Bricks(Preset):
     def snapshot(self, model: VAE, budget: str) -> np.ndarray:
         return self._label_window(model, 128)
 
-    def _quantile(self):
+    def _quantile(self) -> Callable[[Tensor], Tensor]:
         if self.proposal == "gaussian":
             return Normal(torch.tensor(0.0).double(), torch.tensor(1.0).double()).icdf
         return lambda u: 2 * u - 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from ..data.images import BinaryImages, binary_mnist
 from ..evaluation.codes import classify_neighbours, latent_evenness
 from ..evaluation.reconstruction import image_accuracy
+from ..models.networks import DenseEncoder
 from ..models.vae import VAE
 from .preset import Preset
 
@@ -18,7 +19,7 @@ __all__ = ["Digits"]
 
 
 @dataclass(frozen=True)
-class Digits(Preset):
+class Digits(Preset[VAE]):
     """Binary MNIST in a 2-D latent space (Section 4.2).
 
     Args:
@@ -78,4 +79,5 @@ class Digits(Preset):
 def _raw_codes(model: VAE, tokens: Tensor) -> Tensor:
     """(N, 4) location and log-scale before the map of Eq. 9-10, which the released code classified."""
     with torch.no_grad():
-        return model.encoder.head.linear(model.encoder.features(tokens.float()))
+        encoder = cast(DenseEncoder, model.encoder)
+        return encoder.head.linear(encoder.features(tokens.float()))

@@ -4,7 +4,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from torch import nn
@@ -17,6 +17,7 @@ from ..training.settings import Settings, plain
 
 __all__ = ["BUDGETS", "Preset", "Recipe"]
 
+Model = TypeVar("Model", bound=nn.Module)
 BUDGETS = ("recorded", "smoke", "laptop", "hours", "full")
 """Draw from data/runs; seconds; minutes on two cores; hours on two cores; the paper's own budget."""
 
@@ -46,7 +47,7 @@ class Recipe:
         fine = self.settings.fine_tuning
         if fine is not None:
             fine = replace(fine, epochs=max(1, round(fine.epochs * factor)))
-        annealed = {"learning_rate": self.settings.learning_rate}
+        annealed: dict[str, Any] = {"learning_rate": self.settings.learning_rate}
         annealed |= {name: getattr(self.objective, name, None) for name in ("beta", "temperature")}
         stretched = {name: stretch(one, factor) for name, one in annealed.items() if one is not None}
         return self.changed(epochs=epochs, fine_tuning=fine, **stretched)
@@ -63,7 +64,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Preset(ABC):
+class Preset(ABC, Generic[Model]):
     """One training run that can be repeated by name.
 
     Args:
@@ -117,7 +118,7 @@ class Preset(ABC):
     def architecture_of(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
         """The architecture (see `models.architecture.build`) that the preset's own settings ask for."""
 
-    def model(self) -> nn.Module:
+    def model(self) -> Model:
         """A new model."""
         return build(self.architecture_of(self.own_settings()))
 
@@ -126,13 +127,13 @@ class Preset(ABC):
         """The training data."""
 
     @abstractmethod
-    def evaluate(self, model: nn.Module, budget: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    def evaluate(self, model: Model, budget: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Results as plain numbers, and arrays for the figures."""
 
     def snapshot_epochs(self, epochs: int) -> set[int]:
         """After which epochs a snapshot is kept: about twenty, denser at first."""
         return {round(epochs ** (i / 19)) for i in range(20)}
 
-    def snapshot(self, model: nn.Module, budget: str) -> np.ndarray | None:
+    def snapshot(self, model: Model, budget: str) -> np.ndarray | None:
         """What is kept after an epoch, to see the training; None for nothing."""
         return None

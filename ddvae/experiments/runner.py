@@ -172,8 +172,8 @@ def _evaluated(folder: Path, preset: Preset, budget: str, seed: int, settings: d
     for file in sorted((folder / "snapshots").glob("[0-9]*.npy")):
         arrays[f"snapshot_{file.stem}"] = np.load(file)
     record = Record(preset.name, budget, seed, settings, results, where, trained["seconds"], folder)
-    with replace_file(folder / "arrays.npz") as path, open(path, "wb") as file:
-        np.savez_compressed(file, **arrays)
+    with replace_file(folder / "arrays.npz") as path, open(path, "wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
     content = {k: v for k, v in asdict(record).items() if k != "folder"}
     with replace_file(folder / "run.json") as path:
         path.write_text(json.dumps(content, indent=1) + "\n")

@@ -32,7 +32,7 @@ _VOCABULARIES = {"MOSES": MOSES, "ZINC": ZINC}
 
 
 @dataclass(frozen=True)
-class Smiles(Preset):
+class Smiles(Preset[VAE]):
     """SMILES strings in a 64-D latent space with a Gaussian prior.
 
     The published run needs hundreds of epochs on a GPU. At the smaller budgets another one, `short`,
@@ -103,6 +103,7 @@ class Smiles(Preset):
             A structured scalar with `accuracy` in [0, 1], `kl` in nats, `samples` (N,) bytes.
         """
         model = copy.deepcopy(model).eval()
+        strings: list[str] = []
         n, device = 50 if budget == "smoke" else 2_000, next(model.parameters()).device
         accelerators = [] if device.type == "cpu" else [device]
         with (
@@ -112,10 +113,9 @@ class Smiles(Preset):
         ):
             torch.manual_seed(0)  # training goes on as if nothing had been drawn
             found = reconstruction(model, self.molecules("test").drawn(n))
-            samples = []
             if found["accuracy"] >= 0.6:
-                samples = self.vocabulary.decode(model.sample(SNAPSHOT[budget]))
-        samples = np.array(samples, dtype=bytes)
+                strings = self.vocabulary.decode(model.sample(SNAPSHOT[budget]))
+        samples = np.array(strings, dtype=bytes)
         kinds = [("accuracy", "f8"), ("kl", "f8"), ("samples", samples.dtype, samples.shape)]
         return np.array((found["accuracy"], found["kl"], samples), dtype=kinds)
 

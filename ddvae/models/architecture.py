@@ -10,7 +10,7 @@ __all__ = ["build", "register"]
 
 HOMES = ("vae",)
 """Modules of this wing whose import registers architectures."""
-_BUILDERS: dict[str, Callable[..., nn.Module]] = {}
+_BUILDERS: dict[str, Callable[..., Any]] = {}
 
 
 def register(name: str) -> Callable[[Callable[..., nn.Module]], Callable[..., nn.Module]]:
@@ -29,7 +29,7 @@ def register(name: str) -> Callable[[Callable[..., nn.Module]], Callable[..., nn
     return add
 
 
-def build(architecture: Mapping[str, Any]) -> nn.Module:
+def build(architecture: Mapping[str, Any]) -> Any:
     """A new model, which carries what it was built from as its attribute `architecture`.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor, nn
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Independent
 
 from ..data.vocabulary import Vocabulary
 from .architecture import register
@@ -18,7 +18,7 @@ class VAE(nn.Module):
     """A variational autoencoder of discrete data.
 
     Args:
-        encoder: Module from tokens (B, L) to a distribution over codes (B, D).
+        encoder: Module from tokens (B, L) to an `Independent` distribution over codes (B, D).
         decoder: A `Decoder`.
         prior: Module without arguments that returns a distribution over codes.
 
@@ -32,7 +32,7 @@ class VAE(nn.Module):
         super().__init__()
         self.encoder, self.decoder, self.prior = encoder, decoder, prior
 
-    def encode(self, tokens: Tensor, mask: Tensor | None = None) -> Distribution:
+    def encode(self, tokens: Tensor, mask: Tensor | None = None) -> Independent:
         """The proposal q(z | x) of tokens (B, L); False in the mask where a position is padding."""
         return self.encoder(tokens) if mask is None else self.encoder(tokens, mask)
 

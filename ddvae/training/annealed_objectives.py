@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from ..data.batches import Batch
 from ..models.objectives import check_reduction, decoder_likelihood, elbo, relaxed_elbo
 from ..models.vae import VAE
-from .schedules import Constant, HoldAccuracy, Schedule
+from .schedules import HoldAccuracy, Schedule, schedule_of
 from .settings import plain
 
 __all__ = ["AnnealedELBO", "AnnealedRelaxedELBO", "FineTuned", "Objective"]
@@ -73,8 +73,7 @@ class AnnealedELBO(Objective):
     held: float | None = field(default=None, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.beta, int | float):
-            self.beta = Constant(float(self.beta))
+        self.beta = schedule_of(self.beta)
         check_reduction(self.reduction)
         if self.moments is not None and not self.moments >= 0:
             raise ValueError(f"moments is {self.moments}; expected a weight from 0")
@@ -86,13 +85,13 @@ class AnnealedELBO(Objective):
         return elbo(model, batch, self._beta(epoch), self.reduction, self.moments or 0.0)
 
     def _beta(self, epoch: float) -> float:
-        return self.beta(epoch) if self.held is None else self.held
+        return schedule_of(self.beta)(epoch) if self.held is None else self.held
 
     def weights(self, epoch: float) -> dict[str, float | None]:
         return {"beta": self._beta(epoch), "temperature": None}
 
     def follow(self, means: Mapping[str, float], epoch: float) -> None:
-        if self.held is not None:
+        if self.held is not None and isinstance(self.beta, HoldAccuracy):
             self.held = self.beta.follow(self.held, means["exact"], epoch)
 
     def state_dict(self) -> dict[str, Any]:
@@ -126,23 +125,25 @@ class AnnealedRelaxedELBO(AnnealedELBO):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.temperature, int | float):
-            self.temperature = Constant(float(self.temperature))
+        self.temperature = schedule_of(self.temperature)
         if self.scores not in ("prob", "log_prob"):
             raise ValueError(f"scores is {self.scores!r}; expected 'prob' or 'log_prob'")
 
     def begin(self, epochs: int) -> None:
         super().begin(epochs)
         for epoch in (0, epochs / 2, epochs):
-            if not 0 < (value := self.temperature(epoch)) < 1:
+            if not 0 < (value := self._tau(epoch)) < 1:
                 raise ValueError(f"temperature is {value} at epoch {epoch}; expected a number in (0, 1)")
 
     def __call__(self, model: VAE, batch: Batch, epoch: float) -> NamedTuple:
-        how = (self.temperature(epoch), self._beta(epoch), self.scores, self.reduction, self.moments or 0.0)
+        how = (self._tau(epoch), self._beta(epoch), self.scores, self.reduction, self.moments or 0.0)
         return relaxed_elbo(model, batch, *how)
 
     def weights(self, epoch: float) -> dict[str, float | None]:
-        return super().weights(epoch) | {"temperature": self.temperature(epoch)}
+        return super().weights(epoch) | {"temperature": self._tau(epoch)}
+
+    def _tau(self, epoch: float) -> float:
+        return schedule_of(self.temperature)(epoch)
 
 
 @dataclass

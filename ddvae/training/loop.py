@@ -64,7 +64,7 @@ def fit(
     checkpoint_every: float = 120.0,
     device: str | torch.device = "cpu",
     progress: bool = True,
-    on_epoch: Callable[[nn.Module, list[dict]], None] | None = None,
+    on_epoch: Callable[[Any, list[dict]], None] | None = None,
 ) -> Fitted:
     """Trains the model in place.
 
@@ -188,10 +188,10 @@ class _ProgressBar:
                 self.bar = tqdm(total=total, initial=state.step, mininterval=0.5, unit="step")
         self.sequences, self.shown = 0, time.monotonic()
 
-    def __enter__(self):
+    def __enter__(self) -> "_ProgressBar":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self.bar is not None:
             self.bar.close()
 

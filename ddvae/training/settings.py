@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .schedules import Constant, Schedule
+from .schedules import Schedule, schedule_of
 
 __all__ = ["FineTuning", "Settings", "plain"]
 
@@ -58,8 +58,7 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if isinstance(self.learning_rate, int | float):
-            object.__setattr__(self, "learning_rate", Constant(float(self.learning_rate)))
+        object.__setattr__(self, "learning_rate", schedule_of(self.learning_rate))
         for name in ("epochs", "batch_size"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
@@ -78,7 +77,7 @@ class Settings:
         """Adam's learning rate."""
         if self.fine_tuning is not None and epoch >= self.epochs:
             return float(self.fine_tuning.learning_rate)
-        return float(self.learning_rate(epoch))
+        return float(schedule_of(self.learning_rate)(epoch))
 
     def describe(self) -> dict[str, Any]:
         """Settings as plain values, schedules as their name and numbers."""

@@ -99,14 +99,16 @@ def _laid_out_bricks(kernel: str) -> Bricks:
     )
 
 
-def _published() -> list[Preset]:
+def _published() -> tuple[list[Bricks], list[Digits]]:
     """The runs of Sections 4.1 and 4.2, and digits made upright."""
     falling, further = (LogLinear(0.1, end, begin=0, finish=100) for end in (1e-2, 1e-3))
     kernel = ("uniform", 0.05, _DIGITS_TEMPERATURE)
-    return [
+    bricks = [
         _published_bricks("bricks-ddvae-uniform", "DD-VAE U/U", "uniform", 1.0, further),
         _published_bricks("bricks-ddvae-tricube", "DD-VAE U/T", "tricube", 0.1, falling),
         _published_bricks("bricks-vae-gaussian", "VAE", "gaussian", 0.1, None),
+    ]
+    return bricks, [
         _published_digits("mnist-ddvae-uniform", "DD-VAE", *kernel),
         _published_digits("mnist-vae-gaussian", "VAE", "gaussian", 0.005, clip_value=10.0),
         _published_digits("mnist-ddvae-upright", "DD-VAE, upright digits", *kernel, upright=True),
@@ -114,12 +116,13 @@ def _published() -> list[Preset]:
 
 
 def _presets() -> list[Preset]:
-    published = _published()
-    uniform, tricube = published[:2]
+    bricks, digits = _published()
+    uniform, tricube, _ = bricks
     packed = [_packed_bricks(kernel) for kernel in KERNELS]
     laid_out = [_laid_out_bricks(kernel) for kernel in ("uniform", "tricube")]
     smiles = published_smiles()
-    return [*published, *packed, *laid_out, *smiles, *variations(smiles), *switched(uniform, tricube)]
+    published = [*bricks, *digits, *packed, *laid_out]
+    return [*published, *smiles, *variations(smiles), *switched(uniform, tricube)]
 
 
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in _presets()}

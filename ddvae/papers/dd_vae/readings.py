@@ -1,7 +1,7 @@
 """The choices in which the paper's text and its released code differ; the code printed the numbers."""
 
 from dataclasses import fields, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ...experiments.preset import Preset, Recipe
 from ...training.annealed_objectives import AnnealedELBO, AnnealedRelaxedELBO
@@ -42,7 +42,8 @@ def under(preset: AnyPreset, reading: str) -> AnyPreset:
         raise ValueError(f"reading is {reading!r}; expected one of {', '.join(READINGS)}")
     recipes = {f.name: getattr(preset, f.name) for f in fields(preset)}
     read = {name: _read(one, reading) for name, one in recipes.items() if isinstance(one, Recipe)}
-    return replace(preset, squash=preset.squash and READINGS[reading]["squash"], **read)
+    changes: dict[str, Any] = {"squash": preset.squash and READINGS[reading]["squash"], **read}
+    return replace(preset, **changes)
 
 
 def _read(recipe: Recipe, reading: str) -> Recipe:

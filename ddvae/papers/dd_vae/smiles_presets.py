@@ -1,6 +1,7 @@
 """The published runs on molecules (Sections 4.3 and 4.4), and short ones for two cores."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ...experiments.preset import Recipe
 from ...experiments.smiles import Smiles
@@ -79,19 +80,16 @@ class _Published:
         epochs = self.large_epochs
         if collection == "MOSES":
             accuracy = Piecewise(((0, 0.95), (0.4 * epochs, 0.95), (epochs, 0.68)))
-            run = _short(epochs, deterministic, 0.0015 if deterministic else 0.0005, accuracy)
+            run = _short(epochs, deterministic, 0.0015 if deterministic else 0.0005, accuracy, cold=0.2)
             run = run.changed(averaging=0.999)
         else:
-            run = _short(epochs, deterministic, 0.0006 if deterministic else 0.0002, 0.96)
-        if deterministic:
-            falling = replace(run.objective.temperature, finish=0.2 * epochs)
-            run = run.changed(temperature=falling)
+            run = _short(epochs, deterministic, 0.0006 if deterministic else 0.0002, 0.96, cold=0.2)
         published = self.preset(collection, kernel, deterministic)
         name = _name(f"{collection.lower()}-large", kernel, deterministic)
         return _another(published, name, run.changed(batch_size=512), "large")
 
 
-def _another(published: Smiles, name: str, recipe: Recipe, word: str, **sizes: int) -> Smiles:
+def _another(published: Smiles, name: str, recipe: Recipe, word: str, **sizes: Any) -> Smiles:
     """A run that stands in for a published one, at its sizes or others."""
     return replace(
         published,
@@ -109,8 +107,11 @@ def _name(prefix: str, kernel: str, deterministic: bool) -> str:
     return f"{prefix}-{'ddvae' if deterministic else 'vae'}-{kernel}"
 
 
-def _short(epochs: int, deterministic: bool, weight: float, accuracy: Schedule | float) -> Recipe:
-    temperature = LogLinear(0.2, 0.1, begin=0, finish=0.5 * epochs) if deterministic else None
+def _short(
+    epochs: int, deterministic: bool, weight: float, accuracy: Schedule | float, cold: float = 0.5
+) -> Recipe:
+    """A run that holds an accuracy; its temperature has fallen after the share `cold` of the epochs."""
+    temperature = LogLinear(0.2, 0.1, begin=0, finish=cold * epochs) if deterministic else None
     rate = Cosine(3e-3, warmup=0.03 * epochs, finish=epochs)
     settings = Settings(epochs, rate, batch_size=256, clip_norm=1.0, precision="bfloat16")
     return Recipe(settings, objective("released", HoldAccuracy(accuracy, start=weight), temperature))

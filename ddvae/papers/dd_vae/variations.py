@@ -98,9 +98,10 @@ def switched(uniform: Bricks, tricube: Bricks) -> list[Bricks]:
         tricube: DD-VAE U/T.
     """
     text, recipe = READINGS["paper"], uniform.recipe
-    rate = recipe.settings.learning_rate(recipe.settings.epochs)
-    linear = Linear(**vars(recipe.objective.temperature))
-    whole = replace(tricube.recipe.objective.beta, end=1.0)
+    annealed: tuple[Any, Any] = (uniform.recipe.objective, tricube.recipe.objective)
+    rate = recipe.settings.rate(recipe.settings.epochs)
+    linear = Linear(**vars(annealed[0].temperature))
+    whole = replace(annealed[1].beta, end=1.0)
     changed = {
         "scores": replace(uniform, recipe=recipe.changed(scores=text["scores"])),
         "reduction": replace(uniform, recipe=recipe.changed(reduction=text["reduction"])),
