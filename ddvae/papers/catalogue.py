@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterable
 from ..experiments import runner
 from ..experiments.preset import Preset
 from ..experiments.record import Record, is_recorded, recorded
-from .dd_vae.presets import PRESETS
+from .dd_vae import presets as dd_vae
 
 __all__ = ["PRESETS", "find_preset", "inventory", "obtain"]
+
+PRESETS: dict[str, Preset] = {**dd_vae.PRESETS}
+"""Every paper's presets, by name."""
 
 
 def find_preset(name: str) -> Preset:
