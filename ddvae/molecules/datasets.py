@@ -5,6 +5,7 @@ Tokens are bytes that stay in memory: a batch is one indexing operation, no mole
 
 import hashlib
 import math
+import os
 import sys
 import zipfile
 import zlib
@@ -21,7 +22,7 @@ from torch import Tensor
 from ..data.batches import Batch
 from ..data.vocabulary import Vocabulary
 from ..system.downloads import checked, published
-from ..system.files import replace_file
+from ..system.files import replace_file, spoken_name
 from ..system.locations import cache_folder
 from .molsets import molsets_file
 from .smiles_files import read_smiles
@@ -186,7 +187,7 @@ def zinc(split: str = "train") -> Molecules:
     return _tokenized(f"zinc-{split}", strings, ZINC, size, sha256, f"ZINC {split}")
 
 
-def own_molecules(path: str | Path, vocabulary: Vocabulary | None = None) -> Molecules:
+def own_molecules(path: str | os.PathLike, vocabulary: Vocabulary | None = None) -> Molecules:
     """A user's molecules; what cannot be used is counted and printed.
 
     Args:
@@ -197,12 +198,13 @@ def own_molecules(path: str | Path, vocabulary: Vocabulary | None = None) -> Mol
         ValueError: no molecule is left, or as in `read_smiles`.
     """
     strings, skipped = read_smiles(path, vocabulary)
+    name = spoken_name(path)
     for reason, count in skipped.items():
-        print(f"{path}: skipped {count} lines: {reason}", file=sys.stderr)
+        print(f"{name}: skipped {count} lines: {reason}", file=sys.stderr)
     if not strings:
-        raise ValueError(f"{path} holds no usable molecule; expected one SMILES string a line")
+        raise ValueError(f"{name} holds no usable molecule; expected one SMILES string a line")
     vocabulary = vocabulary or Vocabulary("".join(sorted(set("".join(strings)))), ends=True)
-    return Molecules(vocabulary.encode(strings), vocabulary, Path(path).name)
+    return Molecules(vocabulary.encode(strings), vocabulary, os.path.basename(name))
 
 
 def _check_split(split: str, splits: dict) -> None:
