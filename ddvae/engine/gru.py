@@ -1,7 +1,7 @@
 r"""A stack of GRU layers that trains many times faster than packed sequences on a CPU.
 
 Same mathematics, weights and names as `torch.nn.GRU`. What makes it fast: one autograd node a layer; per
-step one product in the layout the matrix unit likes and one pass over memory for the gates (`fused`); the
+step one product in the layout the matrix unit likes and one pass over memory for the gates (`native`); the
 input product of all steps at once, or of the embedding table's rows alone; each weight's gradient as one
 product over all steps; under autocast, products in bfloat16 with the state in float32.
 """

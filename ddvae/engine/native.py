@@ -1,6 +1,6 @@
 """Parts of a training step that are no products, in one pass: compiled where there is a compiler, else torch.
 
-The first use on a machine compiles fused.cpp (a few seconds) into the user's cache. Without a
+The first use on a machine compiles native.cpp (a few seconds) into the user's cache. Without a
 compiler, and for float64, the same arithmetic runs in torch, slower and with the same results.
 """
 
@@ -36,9 +36,9 @@ VARIANTS = (("-march=native", "-mprefer-vector-width=512", "-fopenmp"), ("-march
 def compiled() -> ctypes.CDLL | None:
     """The compiled functions; None, with one warning, where they cannot be built.
 
-    Environment: DDVAE_FUSED=0 leaves them out; CXX names the compiler.
+    Environment: DDVAE_NATIVE=0 leaves them out; CXX names the compiler.
     """
-    if os.environ.get("DDVAE_FUSED") == "0":
+    if os.environ.get("DDVAE_NATIVE") == "0":
         return None
     try:
         return ctypes.CDLL(str(_library()))

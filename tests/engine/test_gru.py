@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ddvae.engine import native as fused
+from ddvae.engine import native
 from ddvae.engine.gru import GRU
 
 # E, H, N, L, B: odd sizes, one of everything, whole blocks of the compiled code
@@ -18,8 +18,8 @@ SIZES = [(8, 37, 3, 9, 5), (3, 16, 1, 1, 1), (64, 64, 2, 12, 33), (5, 96, 2, 4, 
 def path(request, monkeypatch):
     """Both ways of doing the element-wise part."""
     if request.param == "torch":
-        monkeypatch.setattr(fused, "compiled", lambda: None)
-    elif fused.compiled() is None:
+        monkeypatch.setattr(native, "compiled", lambda: None)
+    elif native.compiled() is None:
         pytest.skip("no C++ compiler")
     return request.param
 
@@ -132,12 +132,12 @@ def test_states_stay_float32_whatever_comes_in(path):
 
 
 def test_compiled_and_torch_agree(monkeypatch):
-    if fused.compiled() is None:
+    if native.compiled() is None:
         pytest.skip("no C++ compiler")
     gru, _, x, h0, lengths = pair((16, 48, 2, 7, 19))
     run = lambda x, h: gru(x, h, lengths)  # noqa: E731
     found = gradients(run, gru, x, h0)
-    monkeypatch.setattr(fused, "compiled", lambda: None)
+    monkeypatch.setattr(native, "compiled", lambda: None)
     for a, b in zip(found, gradients(run, gru, x, h0), strict=True):
         assert (a - b).abs().max() < 1e-5 * (1 + b.abs().max())
 
