@@ -13,8 +13,10 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -41,29 +43,39 @@ def compiled() -> ctypes.CDLL | None:
     if os.environ.get("DDVAE_NATIVE") == "0":
         return None
     try:
-        return ctypes.CDLL(str(_library()))
+        return _library()
     except OSError as error:
         warnings.warn(f"no compiled GRU step ({error}): the slower torch one is used", stacklevel=2)
         return None
 
 
-def _library() -> Path:
-    """Path of the shared library for this source, processor and compiler; OSError if there is none."""
+def _library() -> ctypes.CDLL:
+    """The shared library for this source, processor and compiler; OSError if there is none."""
     compiler = os.environ.get("CXX") or next(filter(shutil.which, ("g++", "clang++", "c++")), None)
     if compiler is None or not shutil.which(compiler):
         raise OSError(f"compiler is {compiler!r}; expected g++ or clang++ on PATH, or its name in CXX")
     key = SOURCE.read_bytes() + f"{compiler} {VARIANTS} {_processor()} {torch.__version__}".encode()
-    library = cache_folder("native") / f"{hashlib.sha256(key).hexdigest()[:16]}.so"
-    if library.exists():
-        return library
+    kept = cache_folder("native") / f"{hashlib.sha256(key).hexdigest()[:16]}.so"
+    with suppress(OSError):  # not there yet, or damaged
+        return ctypes.CDLL(str(kept))
+    with suppress(OSError):  # a cache that is full or may not be written to costs time and not the run
+        with replace_file(kept) as path:
+            _compile(compiler, path)
+        return ctypes.CDLL(str(kept))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / kept.name
+        _compile(compiler, path)
+        return ctypes.CDLL(str(path))
+
+
+def _compile(compiler: str, library: Path) -> None:
+    """Writes the shared library; OSError with the compiler's last words if it cannot."""
     for variant in VARIANTS:
-        try:
-            with replace_file(library) as path:
-                words = [compiler, *FLAGS, *variant, str(SOURCE), "-o", str(path)]
-                subprocess.run(words, check=True, capture_output=True, text=True)
-            return library
-        except subprocess.CalledProcessError as error:
-            told = error.stderr.strip().splitlines() or [f"exit code {error.returncode}"]
+        words = [compiler, *FLAGS, *variant, str(SOURCE), "-o", str(library)]
+        done = subprocess.run(words, capture_output=True, text=True)
+        if done.returncode == 0:
+            return
+    told = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
     raise OSError(f"{compiler} failed: {told[-1]}")
 
 

@@ -104,13 +104,55 @@ def test_without_a_compiler_one_warning_and_the_same_results(tmp_path):
         assert float(run().split()[-1]) == pytest.approx(float(plain.split()[-1]), abs=2e-5)
 
 
+def compiler(path, first):
+    """The machine's C++ compiler, after a line of shell."""
+    real = os.environ.get("CXX") or next(filter(shutil.which, ("g++", "clang++", "c++")))
+    path.write_text(f'#!/bin/sh\n{first}\nexec {real} "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
 @needs_compiler
 def test_a_compiler_that_fails_leaves_no_file(tmp_path):
-    compiler = tmp_path / "compiler"
-    compiler.write_text("#!/bin/sh\necho 'disk full' >&2\nexit 1\n")
-    compiler.chmod(0o755)
-    assert run(CXX=str(compiler), DDVAE_CACHE=str(tmp_path)).startswith("True ['no compiled GRU step")
+    cxx = compiler(tmp_path / "compiler", "echo 'disk full' >&2; exit 1")
+    assert run(CXX=cxx, DDVAE_CACHE=str(tmp_path)).startswith("True ['no compiled GRU step")
     assert not any((tmp_path / "native").iterdir())
+
+
+@pytest.fixture
+def counting(tmp_path):
+    """An environment with a compiler that counts its calls, and a temporary folder of its own."""
+    (tmp_path / "temporary").mkdir()
+    cxx = compiler(tmp_path / "compiler", f"echo >> {tmp_path}/calls")
+    yield {"CXX": cxx, "DDVAE_CACHE": str(tmp_path / "cache"), "TMPDIR": str(tmp_path / "temporary")}
+    assert not any((tmp_path / "temporary").iterdir())
+
+
+@needs_compiler
+def test_compiled_once_and_anew_where_damaged(tmp_path, counting):
+    def calls():
+        assert run(**counting).startswith("False [] ")
+        return len((tmp_path / "calls").read_text())
+
+    assert (calls(), calls()) == (1, 1)
+    (library,) = (tmp_path / "cache" / "native").iterdir()
+    library.write_bytes(library.read_bytes()[:10])
+    assert (calls(), calls()) == (2, 2)
+
+
+@needs_compiler
+def test_a_cache_that_cannot_be_written_costs_time_and_not_the_run(tmp_path, counting):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    assert run(**counting).startswith("False [] ")
+    assert (tmp_path / "calls").read_text() == "\n"  # once, for several layers and passes
+
+
+@needs_compiler
+def test_a_full_cache_costs_time_and_not_the_run(tmp_path, counting):
+    full = f'case "$*" in *{tmp_path}/cache*) echo "No space left on device" >&2; exit 1;; esac'
+    compiler(tmp_path / "compiler", full)
+    assert run(**counting).startswith("False [] ")
+    assert not any((tmp_path / "cache" / "native").iterdir())
 
 
 def test_an_older_torch_does_not_tell_of_the_unit(monkeypatch):
@@ -121,15 +163,10 @@ def test_an_older_torch_does_not_tell_of_the_unit(monkeypatch):
 @needs_compiler
 def test_a_compiler_that_lacks_an_option_does_without(tmp_path):
     """OpenMP and the wide vectors, as Apple's; then the processor's name too."""
-    real = os.environ.get("CXX") or next(filter(shutil.which, ("g++", "clang++", "c++")))
     for lacking in ("-mprefer-vector-width=512", "-fopenmp", "-march=native"):
-        compiler = tmp_path / f"lacks{lacking}"
         refusal = f"echo 'unknown option {lacking}' >&2; exit 1"
-        compiler.write_text(
-            f'#!/bin/sh\ncase " $* " in *" {lacking} "*) {refusal};; esac\nexec {real} "$@"\n'
-        )
-        compiler.chmod(0o755)
-        assert run(CXX=str(compiler), DDVAE_CACHE=str(tmp_path)).startswith("False [] ")
+        cxx = compiler(tmp_path / f"lacks{lacking}", f'case " $* " in *" {lacking} "*) {refusal};; esac')
+        assert run(CXX=cxx, DDVAE_CACHE=str(tmp_path)).startswith("False [] ")
     assert len(list((tmp_path / "native").iterdir())) == 3
 
 
