@@ -12,9 +12,7 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
 import tempfile
-import threading
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +23,7 @@ from torch import Tensor
 
 from ..system.files import replace_file
 from ..system.locations import cache_folder
+from .memory import Pool
 
 __all__ = ["compiled", "empty", "gru_backward", "gru_forward", "power_draws", "transpose_with_ones"]
 
@@ -87,36 +86,17 @@ def _processor() -> str:
     return platform.machine() + platform.processor() + flags
 
 
-ALIGNMENT = 64  # bytes, a cache line and a vector register
-_blocks: list[np.ndarray] = []
-_lock = threading.Lock()
+LARGE = 1 << 20
+"""Bytes from which on memory is used again."""
+_pool = Pool()
 
 
 def empty(*shape: int, like: Tensor) -> Tensor:
-    """As `torch.empty`, on a CPU from memory that was used before.
-
-    The system hands out large pieces of memory as zeroed pages; at a training step's sizes that takes
-    longer than the products. A block is used again when no tensor refers to it any more.
-    """
+    """As `torch.empty`, on a CPU and if large from memory that was used before; see `Pool`."""
     size = math.prod(shape) * like.dtype.itemsize
-    if like.device.type != "cpu" or size < 1 << 20:
+    if like.device.type != "cpu" or size < LARGE:
         return torch.empty(shape, dtype=like.dtype, device=like.device)
-    with _lock:
-        free = [i for i in range(len(_blocks)) if _unused(i)]
-        fitting = [i for i in free if _blocks[i].nbytes >= size + ALIGNMENT]
-        if fitting:
-            chosen = min(fitting, key=lambda i: _blocks[i].nbytes)
-        else:
-            if free:  # its successor is as large as any step has asked for so far
-                del _blocks[max(free, key=lambda i: _blocks[i].nbytes)]
-            _blocks.append(np.empty(size + ALIGNMENT, np.uint8))
-            chosen = -1
-        start = -_blocks[chosen].ctypes.data % ALIGNMENT
-        return torch.from_numpy(_blocks[chosen][start : start + size]).view(like.dtype).view(shape)
-
-
-def _unused(i: int) -> bool:
-    return sys.getrefcount(_blocks[i]) <= 2  # the list's reference and the call's own
+    return _pool.take(size).view(like.dtype).view(shape)
 
 
 def _call(name: str, *arguments: int | Tensor | None) -> None:
