@@ -25,7 +25,15 @@ from ..system.files import replace_file
 from ..system.locations import cache_folder
 from .memory import Pool
 
-__all__ = ["compiled", "empty", "gru_backward", "gru_forward", "power_draws", "transpose_with_ones"]
+__all__ = [
+    "compiled",
+    "empty",
+    "gate_biases",
+    "gru_backward",
+    "gru_forward",
+    "power_draws",
+    "transpose_with_ones",
+]
 
 SOURCE = Path(__file__).with_name("native.cpp")
 FLAGS = ("-O3", "-fPIC", "-shared", "-std=c++17", "-fno-math-errno", "-fno-trapping-math")
@@ -100,7 +108,7 @@ def empty(*shape: int, like: Tensor) -> Tensor:
 
 
 def _call(name: str, *arguments: int | Tensor | None) -> None:
-    def plain(x):
+    def plain(x: int | Tensor | None) -> ctypes.c_void_p | ctypes.c_int64:
         if isinstance(x, Tensor):
             assert x.is_contiguous() or name.startswith("transpose")  # which knows its stride
             return ctypes.c_void_p(x.data_ptr())
@@ -115,6 +123,12 @@ def _name(x: Tensor) -> str | None:
     if x.device.type != "cpu" or x.dtype not in names or compiled() is None:
         return None
     return names[x.dtype]
+
+
+def gate_biases(b_ih: Tensor, b_hh: Tensor) -> Tensor:
+    """(4H,) b_r and b_z (input plus hidden), b_in, b_hn from those of input and state (3H,)."""
+    size = len(b_ih) // 3
+    return torch.cat([(b_ih + b_hh)[: 2 * size], b_ih[2 * size :], b_hh[2 * size :]])
 
 
 def gru_forward(
@@ -134,7 +148,7 @@ def gru_forward(
     Args:
         t: The step; sequences of length <= t keep their state.
         gi, gh: (B, 3H) products of input and state with the weights, gates r, z, n.
-        bias: (4H,): b_r and b_z (input plus hidden), b_in, b_hn.
+        bias: (4H,), see `gate_biases`.
         h, h_new: (B, H) state before and after; may be the same tensor.
         copy: (B, H), receives the new state in the type of products.
         kept: (B, 4H), receives n, r, z, hn for `gru_backward`.
