@@ -1,8 +1,9 @@
 """Precision of products: what a device is good at, and the context that asks for it."""
 
 import torch
+from torch import Tensor
 
-__all__ = ["autocast", "has_bfloat16_unit"]
+__all__ = ["autocast", "has_bfloat16_unit", "product_dtype"]
 
 
 def has_bfloat16_unit(device: str | torch.device) -> bool:
@@ -17,3 +18,11 @@ def autocast(device: str | torch.device, precision: str) -> torch.autocast:
     """The context in which a model runs at a precision of `Run`; float32 where bfloat16 would be slower."""
     enabled = precision == "bfloat16" and has_bfloat16_unit(device)
     return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)
+
+
+def product_dtype(x: Tensor) -> torch.dtype:
+    """The type of products with x: under autocast what that asks for, unless x is float64; else its own."""
+    kind = x.device.type
+    if torch.is_autocast_enabled(kind) and x.dtype != torch.float64:
+        return torch.get_autocast_dtype(kind)
+    return x.dtype

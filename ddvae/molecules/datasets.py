@@ -12,7 +12,8 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -100,26 +101,12 @@ class Molecules:
 
     def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
         """Batches of neighbours in length, so that little or nothing is padded, in random order."""
-        steps = self.steps(batch_size)
-        for step in range(epoch * steps, (epoch + 1) * steps):
-            a_pass, place = divmod(step, math.ceil(len(self) / batch_size))
-            yield self.batch(self._shuffled(batch_size, seed, a_pass)[place])
-
-    def _shuffled(self, batch_size: int, seed: int, a_pass: int) -> list[Tensor]:
-        """Rows of all batches of a pass: random within a length, batches in random order."""
-        if self._last_pass[0] == (batch_size, seed, a_pass):  # epochs that are parts of a pass share it
-            return self._last_pass[1]
-        generator = torch.Generator().manual_seed(1_000_003 * seed + a_pass)
-        mixed = torch.randperm(len(self), generator=generator)
-        batches = mixed[self.lengths[mixed].sort(stable=True).indices].split(batch_size)
-        shuffled = [batches[i] for i in torch.randperm(len(batches), generator=generator)]
-        self._last_pass[:] = (batch_size, seed, a_pass), shuffled
-        return shuffled
-
-    @cached_property
-    def _last_pass(self) -> list:
-        """Which pass was shuffled last, and its batches."""
-        return [None, []]
+        steps, of_a_pass = self.steps(batch_size), math.ceil(len(self) / batch_size)
+        epoch_steps = range(epoch * steps, (epoch + 1) * steps)
+        for a_pass, part in groupby(epoch_steps, lambda step: step // of_a_pass):
+            shuffled = _shuffled(self.lengths, batch_size, seed, a_pass)
+            for step in part:
+                yield self.batch(shuffled[step % of_a_pass])
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Batch]]:
         """Batches by length with the rows they hold, every row once, for evaluation."""
@@ -133,6 +120,15 @@ class Molecules:
         tokens = self.tokens[rows, :longest]
         mask = None if longest == shortest else torch.arange(longest) < lengths[:, None]
         return Batch(tokens, mask)
+
+
+@lru_cache(maxsize=1)  # epochs that are parts of a pass share it; a tensor is the same key as itself alone
+def _shuffled(lengths: Tensor, batch_size: int, seed: int, a_pass: int) -> tuple[Tensor, ...]:
+    """Rows of all batches of a pass: random within a length, batches in random order."""
+    generator = torch.Generator().manual_seed(1_000_003 * seed + a_pass)
+    mixed = torch.randperm(len(lengths), generator=generator)
+    batches = mixed[lengths[mixed].sort(stable=True).indices].split(batch_size)
+    return tuple(batches[i] for i in torch.randperm(len(batches), generator=generator))
 
 
 def moses(split: str = "train") -> Molecules:
