@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddvae.data.vocabulary import Vocabulary
+from ddvae.molecules import datasets
 from ddvae.molecules.datasets import MOSES, ZINC, Molecules, moses, moses_strings, own_molecules, zinc
 
 needs_zinc = pytest.mark.skipif(
@@ -126,10 +127,10 @@ def test_epochs_of_a_pass_share_its_order(molecules):
     """Each of four epochs of a quarter of a pass goes on where the last one ended; it is shuffled once."""
     quarters = replace(molecules, epoch_size=250)
     whole = [b.tokens.sum(1) for b in molecules.batches(0, 50, 1)]
-    smiles._shuffled.cache_clear()
+    datasets._shuffled.cache_clear()
     parts = [b.tokens.sum(1) for epoch in range(4) for b in quarters.batches(epoch, 50, 1)]
     assert all(map(torch.equal, whole, parts)) and len(whole) == len(parts)
-    assert smiles._shuffled.cache_info().misses == 1
+    assert datasets._shuffled.cache_info().misses == 1
 
 
 def test_two_sets_in_turn_are_shuffled_once_each(molecules):
@@ -138,11 +139,11 @@ def test_two_sets_in_turn_are_shuffled_once_each(molecules):
 
     other = molecules.first(500)
     wanted = list(zip(seeds(molecules, 1), seeds(other, 2)))
-    smiles._shuffled.cache_clear()
+    datasets._shuffled.cache_clear()
     both = zip(molecules.batches(0, 50, 1), other.batches(0, 50, 2))
     found = [(a.tokens.sum(1), b.tokens.sum(1)) for a, b in both]
     assert all(torch.equal(x, y) for a, b in zip(found, wanted, strict=True) for x, y in zip(a, b))
-    assert smiles._shuffled.cache_info().misses == 2
+    assert datasets._shuffled.cache_info().misses == 2
 
 
 def test_halves_have_nothing_in_common():
