@@ -11,12 +11,13 @@ import time
 
 import numpy as np
 
-from ddvae.figures.latent_planes import BrickMap, brick_maps
+from ddvae.experiments.bricks import window
 from ddvae.experiments.record import recorded
-from ddvae.widgets.search_replay import SearchReplay
+from ddvae.figures.latent_planes import BrickMap, brick_maps
 from ddvae.widgets.bricks import BrickExplorer
 from ddvae.widgets.digits import DigitPlane
 from ddvae.widgets.molecules import MoleculeExplorer
+from ddvae.widgets.search_replay import SearchReplay
 
 GOAL = 50.0
 
@@ -74,10 +75,10 @@ if __name__ == "__main__":
     replay = SearchReplay()
     show("search: a round chosen", step(replay.round, range(1, replay.round.max + 1)), 30)
     record = recorded("bricks-ddvae-uniform")[0]
-    arrays, window = record.arrays, record.preset.window
+    arrays, side = record.arrays, window(record.settings["proposal"])
     proposals = arrays["decoded"], arrays["loc"], arrays["scale"]
     show(
         "bricks drawn as a plotly figure",
-        lambda _: brick_maps([BrickMap("", arrays["window"], window, *proposals, "box")]),
+        lambda _: brick_maps([BrickMap("", arrays["window"], side, *proposals, "box")]),
         10,
     )

@@ -1,7 +1,6 @@
 """Runs on six-bit strings in a 2-D latent space."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -16,7 +15,7 @@ from ..models.networks import SequenceDecoder, SequenceEncoder
 from ..models.vae import VAE
 from .preset import Preset
 
-__all__ = ["Bricks", "set_supports"]
+__all__ = ["Bricks", "set_supports", "window"]
 
 
 @torch.no_grad()
@@ -51,6 +50,11 @@ def set_supports(
     encoder.head.linear.bias.copy_(solution[-1])
 
 
+def window(proposal: str) -> float:
+    """Half the side of the square that figures show, beyond where codes are trained."""
+    return 4.0 if proposal == "gaussian" else 1.5
+
+
 @dataclass(frozen=True)
 class Bricks(Preset):
     """Six-bit strings in a 2-D latent space (Section 4.1).
@@ -64,7 +68,6 @@ class Bricks(Preset):
 
     codes: int | None = None
     layout: float | None = None
-    reach: ClassVar[dict] = {"gaussian": 4.0, "kernel": 1.5}
 
     def model(self) -> VAE:
         encoder = SequenceEncoder(2, 2, 128, 2, 8, self.proposal, self.squash)
@@ -81,11 +84,6 @@ class Bricks(Preset):
             return six_bit_sample(2_048 if budget == "smoke" else 100_000)
         tokens, probs = six_bit_law()
         return StringLaw(tokens, probs, self.codes, 4 if budget == "smoke" else 200)
-
-    @property
-    def window(self) -> float:
-        """Half the side of the square that figures show, beyond where codes are trained."""
-        return self.reach["gaussian" if self.proposal == "gaussian" else "kernel"]
 
     def evaluate(self, model: VAE, budget: str) -> tuple[dict, dict]:
         tokens, probs = six_bit_law()
@@ -127,5 +125,6 @@ class Bricks(Preset):
 
     def _label_window(self, model: VAE, size: int) -> np.ndarray:
         """(size, size) uint8 labels of the window's squares, first axis z_1."""
-        stretched = lambda u: self.window * (2 * u - 1)  # noqa: E731
+        side = window(self.proposal)
+        stretched = lambda u: side * (2 * u - 1)  # noqa: E731
         return decode_plane(model.decode, stretched, base=size, refine=0).labels.numpy()

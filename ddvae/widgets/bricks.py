@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from ..data.bits import six_bit_law
+from ..experiments.bricks import window
 from ..experiments.record import recorded
+from ..figures import rasters
 from ..mathematics.kernels import KERNELS
 from ..mathematics.relaxation import relaxed_argmax_log_prob
-from . import rasters
 from .molecules import _LABELS, _WIDE
 from .pad import CopyButton, Pad
 
@@ -28,7 +29,7 @@ class BrickView:
 
     def __init__(self, name: str):
         self.record = recorded(name)[0]
-        self.side = self.record.preset.window
+        self.side = window(self.record.settings["proposal"])
         _, probs = six_bit_law()
         self.probs = probs.double().numpy()
         arrays = self.record.arrays
@@ -61,7 +62,9 @@ class BrickView:
         place = [int(np.clip((z / self.side + 1) / 2 * len(labels), 0, len(labels) - 1)) for z in point]
         label = int(labels[tuple(place)])
         away = (np.asarray(point) - self.record.arrays["loc"]) / self.record.arrays["scale"]
-        inside = (away**2).sum(1) < 1 if self.record.preset.proposal == "gaussian" else (abs(away) < 1).all(1)
+        inside = (
+            (away**2).sum(1) < 1 if self.record.settings["proposal"] == "gaussian" else (abs(away) < 1).all(1)
+        )
         known = label < len(self.probs)
         return {
             "string": f"{label:06b}" if known else "undefined",
@@ -142,12 +145,12 @@ class BrickExplorer(ui.VBox):
         self.pad = Pad(
             names=["code"], description="latent plane of six-bit strings", points=[self._unit(point)]
         )
-        self.told, self.copy = ui.HTML(), CopyButton()
+        self.facts, self.copy = ui.HTML(), CopyButton()
         for control in (self.epoch, self.blurred, self.temperature):
             control.observe(lambda _: self._show(), "value")
         self.model.observe(lambda _: self._change_model(), "value")
         self.pad.on_move(self._tell)
-        controls = [self.model, self.epoch, self.blurred, self.temperature, self.told, self.copy]
+        controls = [self.model, self.epoch, self.blurred, self.temperature, self.facts, self.copy]
         super().__init__([ui.HBox([self.pad, ui.VBox(controls, layout=_WIDE)])])
         self._show()
 
@@ -195,7 +198,7 @@ class BrickExplorer(ui.VBox):
             if self.bricks.has_weights
             else "<p>L_τ is not shown: this model is on record without weights</p>"
         )
-        self.told.value = (
+        self.facts.value = (
             f"<p>both axes: the code, from −{self.bricks.side:g} to {self.bricks.side:g}; shade: {shade}</p>"
             f"<p>code ({self.point[0]:.2f}, {self.point[1]:.2f}) decodes to <b>{found['string']}</b></p>"
             f"<p>its probability: {found['probability']:.2%} true, {found['decoded']:.2%} decoded{when}</p>"

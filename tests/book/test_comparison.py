@@ -5,9 +5,9 @@ import math
 import pytest
 import sympy
 
+from ddvae.book.comparison import Printed, compare
 from ddvae.mathematics.kernels import KERNELS
 from ddvae.papers.dd_vae.printed import PRINTED, TABLE_1, TABLE_2
-from ddvae.book.comparison import Printed, compare
 
 MU, SIGMA = sympy.symbols("mu", real=True), sympy.symbols("sigma", positive=True)
 Z = sympy.symbols("z", positive=True)

@@ -7,15 +7,15 @@ import statistics
 from conftest import ROOT
 from PIL import Image
 
+from ddvae.book.statistics import spread
 from ddvae.experiments.molecule_runs import curve
-from ddvae.papers.dd_vae.table_three import small_runs, table_runs
+from ddvae.experiments.record import recorded
 from ddvae.papers.dd_vae.readme_table import table
+from ddvae.papers.dd_vae.table_three import small_runs, table_runs
+from ddvae.papers.dd_vae.table_three_rows import contest
 from ddvae.papers.dd_vae.zinc.codes import on_record, zinc_models
 from ddvae.papers.dd_vae.zinc.table_four import best_molecules
-from ddvae.book.statistics import spread
 from ddvae.widgets.tabs import WIDGETS
-from ddvae.papers.dd_vae.table_three_rows import contest
-from ddvae.experiments.record import recorded
 
 README = (ROOT / "README.md").read_text()
 

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from ddvae.papers.dd_vae.audit import DIFFERENCES, Difference, audit_row
 from ddvae.book.statistics import Pair
-from ddvae.papers.dd_vae.presets import PRESETS
 from ddvae.experiments.record import recorded
+from ddvae.papers.dd_vae.audit import DIFFERENCES, Difference, audit_row
+from ddvae.papers.dd_vae.presets import PRESETS
 
 
 def difference(pair, better="lower", paired=False, ratio=False):

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from ddvae.papers.dd_vae.code_densities import compare_laws
-from ddvae.models.densities import ex_post
 from ddvae.experiments.molecule_runs import load_codec
 from ddvae.experiments.record import recorded
+from ddvae.models.densities import ex_post
 from ddvae.molecules.datasets import moses
+from ddvae.papers.dd_vae.code_densities import compare_laws
 
 
 def test_one_gaussian_has_the_moments_of_the_codes():

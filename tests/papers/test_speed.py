@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from ddvae.figures import speed as charts
-from ddvae.papers.dd_vae.speed import engine as speed
+from ddvae.models.objectives import relaxed_elbo
 from ddvae.papers.dd_vae.presets import PRESETS
+from ddvae.papers.dd_vae.speed import engine as speed
 from ddvae.papers.dd_vae.speed.recorded import MEASUREMENTS, measured
 from ddvae.papers.dd_vae.speed.released import RejectionSampler, Released, released_batches
-from ddvae.models.objectives import relaxed_elbo
 
 
 @pytest.fixture

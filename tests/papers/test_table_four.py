@@ -5,7 +5,14 @@ import math
 import pytest
 
 from ddvae.papers.dd_vae.zinc.codes import zinc_models
-from ddvae.papers.dd_vae.zinc.table_four import best_molecules, decode_table, held_out_table, ours, search_table, table_four
+from ddvae.papers.dd_vae.zinc.table_four import (
+    best_molecules,
+    decode_table,
+    held_out_table,
+    ours,
+    search_table,
+    table_four,
+)
 
 
 def row(status, score=None, smiles="", mean=1.0):

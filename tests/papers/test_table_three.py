@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from ddvae.papers.dd_vae.table_three import averages, small_runs, table_runs, table_three, variation_runs
 from ddvae.experiments.molecule_runs import curve, final_metrics, thin
 from ddvae.experiments.record import Record
 from ddvae.molecules.datasets import moses_strings
+from ddvae.papers.dd_vae.table_three import averages, small_runs, table_runs, table_three, variation_runs
 from ddvae.papers.dd_vae.variations import VARIATIONS
 
 

@@ -4,8 +4,8 @@ from dataclasses import asdict
 
 import pytest
 
-from ddvae.papers.dd_vae.presets import PRESETS
 from ddvae.experiments.preset import READINGS
+from ddvae.papers.dd_vae.presets import PRESETS
 from ddvae.papers.dd_vae.variations import EPOCHS, SWITCHES, VARIATIONS
 
 

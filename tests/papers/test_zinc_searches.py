@@ -6,7 +6,16 @@ import math
 import pytest
 import torch
 
-from ddvae.papers.dd_vae.zinc.codes import SEARCHES, SPREADS, decodes, encoded, on_record, plane, regression, zinc_models
+from ddvae.papers.dd_vae.zinc.codes import (
+    SEARCHES,
+    SPREADS,
+    decodes,
+    encoded,
+    on_record,
+    plane,
+    regression,
+    zinc_models,
+)
 from ddvae.papers.dd_vae.zinc.searches import best_so_far, hunt
 
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from plotly.callbacks import Points
 
-from ddvae.papers.dd_vae.zinc import searches as optimization
-from ddvae.widgets import search_replay as replay
-from ddvae.optimization.acquisitions import Box
 from ddvae.molecules.chemistry import draw_grid
+from ddvae.optimization.acquisitions import Box
+from ddvae.papers.dd_vae.zinc import searches as optimization
 from ddvae.papers.dd_vae.zinc.codes import SEARCHES, axes, encoded, zinc_models
 from ddvae.papers.dd_vae.zinc.searches import best_so_far, go_on, hunt
+from ddvae.widgets import search_replay as replay
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +47,10 @@ def test_rounds_are_replayed_and_one_more_is_run(small):
     assert "until=1" in widget.copy.text
     dots = next(trace for trace in widget.map.data if trace.name == "round 1")
     for i, row in enumerate(row for row in first if row["status"] == "scored"):
-        widget._point_at(dots, Points(point_inds=[i]), None)
+        dots._dispatch_on_hover(Points(point_inds=[i]), None)
         assert widget.drawn.value == draw_grid([row["smiles"]], [f"{row['score']:.2f}"], 1, (380, 180))
     widget.more.click()
-    assert widget.round.value == 2 and "round 2, live:" in widget.told.value and not widget.more.disabled
+    assert widget.round.value == 2 and "round 2, live:" in widget.message.value and not widget.more.disabled
     live = [row for row in widget.rows if row["round"] == 2]
     found = {row["smiles"] for row in first} | {""}
     assert live and not {row["smiles"] for row in live if row["status"] == "scored"} & found
@@ -60,7 +60,7 @@ def test_rounds_are_replayed_and_one_more_is_run(small):
     again = [row for row in widget.rows if row["round"] == 3]
     assert [row["mean"] for row in again] != [row["mean"] for row in live]
     widget._load()
-    assert widget.round.max == 2 and widget.rows == rows and widget.told.value == ""
+    assert widget.round.max == 2 and widget.rows == rows and widget.message.value == ""
 
 
 def test_a_live_round_has_the_kind_of_box_of_its_search(searched, monkeypatch):
@@ -94,7 +94,7 @@ def test_what_fails_is_told(small, monkeypatch):
     widget, _ = small
     monkeypatch.setattr(replay, "encoded", fails)
     widget.more.click()
-    assert "no network" in widget.told.value and not widget.more.disabled
+    assert "no network" in widget.message.value and not widget.more.disabled
 
 
 def test_bad_arguments(small):
