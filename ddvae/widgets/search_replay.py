@@ -9,7 +9,7 @@ from ..figures.molecules import search_lines, search_map
 from ..molecules.chemistry import draw_grid
 from ..optimization.acquisitions import ACQUISITIONS
 from ..papers.dd_vae.zinc.codes import SEARCHES, encoded, on_record, zinc_models
-from ..papers.dd_vae.zinc.searches import best_so_far, go_on
+from ..papers.dd_vae.zinc.searches import best_so_far, one_more_round
 from .pad import CopyButton
 
 __all__ = ["SearchReplay"]
@@ -27,7 +27,7 @@ class SearchReplay(ui.VBox):
     """A search on the two principal axes of codes, its best molecule so far beside it.
 
     Args:
-        search: One of `optimization.SEARCHES` that is on record.
+        search: One of `codes.SEARCHES` that is on record.
         seed: Of the recorded search.
         until: Last round shown; None for all.
 
@@ -60,7 +60,7 @@ class SearchReplay(ui.VBox):
         self.search.observe(lambda _: self._change_search(), "value")
         self.seed.observe(lambda _: self._load(), "value")
         self.round.observe(lambda _: self._show(), "value")
-        self.more.on_click(lambda _: self._go_on())
+        self.more.on_click(lambda _: self._add_round())
         controls = [self.search, self.seed, self.round, self.acquisition, self.more, self.copy]
         wrapped = ui.Layout(flex_flow="row wrap")
         pictures = ui.HBox([self.map, ui.VBox([self.line, self.drawn])], layout=wrapped)
@@ -109,7 +109,7 @@ class SearchReplay(ui.VBox):
     def _draw(self, smiles: str, caption: str) -> None:
         self.drawn.value = draw_grid([smiles], [caption], columns=1, size=(380, 180))
 
-    def _go_on(self) -> None:
+    def _add_round(self) -> None:
         """One more round after those shown, from what they found and a few thousand known molecules."""
         self.more.disabled = True
         try:
@@ -119,7 +119,7 @@ class SearchReplay(ui.VBox):
             count = len(coded.smiles)
             self.message.value = f"<p>fitting a Gaussian process to {count} molecules and searching ...</p>"
             chosen = None if self.acquisition.value == AS_RECORDED else self.acquisition.value
-            found = go_on(coded, self.search.value, self.seed.value, shown, chosen)
+            found = one_more_round(coded, self.search.value, self.seed.value, shown, chosen)
         except (OSError, ValueError) as error:  # no data and no network, or too few molecules to fit
             self.message.value = f'<p role="alert"><b>{html.escape(str(error))}</b></p>'
             return

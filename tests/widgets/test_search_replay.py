@@ -10,7 +10,7 @@ from ddvae.molecules.chemistry import draw_grid
 from ddvae.optimization.acquisitions import Box
 from ddvae.papers.dd_vae.zinc import searches as optimization
 from ddvae.papers.dd_vae.zinc.codes import SEARCHES, axes, encoded, zinc_models
-from ddvae.papers.dd_vae.zinc.searches import best_so_far, go_on, hunt
+from ddvae.papers.dd_vae.zinc.searches import best_so_far, one_more_round, run_search
 from ddvae.widgets import search_replay as replay
 
 
@@ -23,7 +23,7 @@ def searched(tmp_path_factory):
     short = dataclasses.replace(SEARCHES["local steps, 38 atoms"], rounds=2, batch=4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SEARCHES, "local steps, 38 atoms", short)
-        return coded, hunt(coded, "local steps, 38 atoms", 1)["proposed"]
+        return coded, run_search(coded, "local steps, 38 atoms", 1)["proposed"]
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def test_a_live_round_has_the_kind_of_box_of_its_search(searched, monkeypatch):
     monkeypatch.setattr(optimization, "optimize", lambda *_, box, **__: boxes.append(box) or [])
     monkeypatch.setattr(optimization, "_rows", lambda *_: [])
     for name in ("published", "published, shared box"):
-        go_on(coded, name, 1, rows)
+        one_more_round(coded, name, 1, rows)
     assert boxes[0] is None and boxes[1].low.equal(spread.low) and boxes[1].high.equal(spread.high)
 
 
@@ -80,7 +80,7 @@ def test_a_live_round_has_the_recorded_axes(small, monkeypatch):
     coded = dataclasses.replace(replay.encoded(widget.record, 40), whole=True)
     kept, done, real = axes(coded, 1), [], optimization.optimize
     monkeypatch.setattr(optimization, "optimize", lambda *a, **b: done.extend(real(*a, **b)) or done)
-    found = go_on(coded, "local steps, 38 atoms", 1, rows, batch=3)
+    found = one_more_round(coded, "local steps, 38 atoms", 1, rows, batch=3)
     assert found and {row["round"] for row in found} == {3}
     codes = torch.tensor([one.code for one in done]).double() - torch.tensor(kept["middle"]).double()
     places = codes @ torch.tensor(kept["axes"]).double().T
