@@ -21,7 +21,7 @@ override DDVAE_DATA := $(if $(filter /%,$(DDVAE_DATA)),,$(CURDIR)/)$(DDVAE_DATA)
 export DDVAE_DATA
 endif
 
-.PHONY: help install reproduce test lab app docs notebooks lint clean
+.PHONY: help install reproduce test check lab app docs notebooks lint clean
 
 help:
 	@echo "make install     everything into the active environment or .venv"
@@ -31,7 +31,8 @@ help:
 	@echo "make app         the widgets alone as a page in the browser"
 	@echo "make docs        pages of all public names into docs/"
 	@echo "make notebooks   execute the committed notebooks in place, at budget recorded"
-	@echo "make lint        ruff"
+	@echo "make lint        ruff and mypy"
+	@echo "make check       what changed since the last commit: lint, and the quick tests of its wings"
 
 install: $(STAMP)
 
@@ -55,6 +56,12 @@ test: install lint
 lint: install
 	"$(PYTHON)" -m ruff check .
 	"$(PYTHON)" -m ruff format --check .
+	"$(PYTHON)" -m mypy
+
+# Wings of the files that git shows as changed, and their tests; of none if none is.
+CHANGED = $(shell git status --porcelain -- ddvae tests | cut -c4- | sed -n 's,^\(ddvae\|tests\)/\([a-z_]*\)/.*,tests/\2,p' | sort -u)
+check: lint
+	$(if $(wildcard $(CHANGED)),"$(PYTHON)" -m pytest --quiet --numprocesses $(WORKERS) -m "not slow" tests/test_layering.py $(wildcard $(CHANGED)) $(ARGS),)
 
 lab: install
 	"$(PYTHON)" -m jupyter lab notebooks/00_start_here.ipynb
@@ -65,10 +72,11 @@ app: install
 		"$(PYTHON)" -m voila notebooks/widgets.ipynb $(ARGS)
 
 # Of the package and its modules; a name that cannot be found is an error. The star fetches the lazy names.
+MODULES = $(subst /,.,$(basename $(filter-out %/__init__.py ddvae/__%,$(shell find ddvae -name '*.py' | sort))))
 docs: install
 	"$(PYTHON)" -W error::UserWarning -c "from ddvae import *; from pdoc.__main__ import cli; cli()" \
 		--math --docformat google --output-directory docs \
-		ddvae $(subst /,.,$(basename $(filter-out ddvae/__%,$(wildcard ddvae/*.py))))
+		ddvae $(MODULES)
 
 notebooks: install
 	"$(PYTHON)" -m ddvae notebooks $(ARGS)

@@ -8,8 +8,8 @@ import sys
 
 from timing import write_csv
 
-from ddvae.papers.dd_vae.speed.recorded import MEASUREMENTS, record
 from ddvae.papers.dd_vae.speed.engine import PARTS, table
+from ddvae.papers.dd_vae.speed.recorded import MEASUREMENTS, record
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -11,9 +11,9 @@ import gpytorch
 import torch
 from timing import write_csv
 
+from ddvae.molecules.penalised_logp import parts
 from ddvae.optimization.sparse_gp import SparseGP
 from ddvae.papers.dd_vae.zinc.codes import encoded, zinc_models
-from ddvae.molecules.penalised_logp import parts
 
 
 class Variational(gpytorch.models.ApproximateGP):

@@ -3,16 +3,16 @@
 import torch
 from timing import ratio, show
 
-from ddvae import Batch
+from ddvae.data.batches import Batch
 from ddvae.data.bits import six_bit_sample
-from ddvae.papers.dd_vae.presets import PRESETS
 from ddvae.experiments.record import recorded
+from ddvae.papers.dd_vae.presets import PRESETS
 
 NAME = "bricks-ddvae-uniform"
 
 
 def step(model, optimizer, batch: Batch, epoch: float = 99.0) -> None:
-    terms = PRESETS[NAME].run.evaluate(model, batch, epoch)
+    terms = PRESETS[NAME].recipe.objective(model, batch, epoch)
     weights = 1.0 if batch.weights is None else batch.weights
     optimizer.zero_grad()
     (-(weights * terms.value).mean()).backward()

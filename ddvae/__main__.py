@@ -8,8 +8,10 @@ from pathlib import Path
 import torch
 
 from .cli import book, metrics, models, optimize
-from .experiments.preset import BUDGETS, READINGS
-from .papers.dd_vae.presets import PRESETS
+from .experiments.preset import BUDGETS
+from .papers.catalogue import PRESETS
+from .papers.dd_vae.readings import READINGS
+from .system.extras import extra_of
 from .training.state import Diverged
 
 
@@ -22,6 +24,12 @@ def main(words: list[str] | None = None) -> int:
         if "device" in arguments:
             _check_device(arguments.device)
         return arguments.command(arguments)
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if (extra := extra_of(library)) is None:
+            raise
+        print(f"error: {library} is missing; expected it from pip install 'ddvae[{extra}]'", file=sys.stderr)
+        return 2
     except (ValueError, OSError, MemoryError, Diverged) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -162,7 +162,9 @@ def test_floors_are_few():
     """The longest chain of modules that import each other."""
     files = modules()
     below = {name: {t for k, t in imports(name, file) if k == "ours"} for name, file in files.items()}
-    known = {name: {_module(target, files) for target in found} - {None, name} for name, found in below.items()}
+    known = {
+        name: {_module(target, files) for target in found} - {None, name} for name, found in below.items()
+    }
     heights = {}
 
     def height(name):
@@ -179,7 +181,9 @@ def _module(target, files):
 
 
 TORCHS_OWN = {"sympy", "networkx"}
-FORBIDDEN = sorted({one for ones in OWNERS.values() for one in ones} | {"sympy", "scipy", "sklearn", "matplotlib"})
+FORBIDDEN = sorted(
+    {one for ones in OWNERS.values() for one in ones} | {"sympy", "scipy", "sklearn", "matplotlib"}
+)
 
 
 def test_importing_rows_1_to_5_pulls_in_torch_and_numpy_alone():
@@ -225,7 +229,8 @@ from ddvae.papers.catalogue import PRESETS
 from ddvae.training.loop import fit
 preset = PRESETS["bricks-ddvae-uniform"]
 model = preset.model()
-print(fit(model, preset.data("smoke"), preset.scaled_run("smoke", 1), progress=True).finished)
+recipe = preset.scaled("smoke", 1)
+print(fit(model, preset.data("smoke"), recipe.settings, recipe.to_maximise(), progress=True).finished)
 """
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert found.stdout.split() == ["True"], found.stderr

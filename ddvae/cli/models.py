@@ -6,23 +6,26 @@ from pathlib import Path
 
 import torch
 
-from ..papers.dd_vae.presets import PRESETS
+from ..experiments.preset import Preset
+from ..experiments.smiles import Smiles
+from ..molecules.datasets import own_molecules
+from ..papers.catalogue import PRESETS, find_preset, inventory
+from ..papers.dd_vae.readings import under
 
 
 def train(arguments: argparse.Namespace) -> int:
     from ..experiments.runner import default_folder, is_trained, train
 
-    folder = arguments.out or default_folder(arguments.preset, arguments.seed)
+    preset = _chosen_preset(arguments)
+    folder = arguments.out or default_folder(preset.name, arguments.seed)
     record = train(
-        arguments.preset,
+        preset,
         arguments.budget,
         arguments.seed,
         folder,
         arguments.device,
         arguments.resume,
         arguments.time_limit,
-        reading=arguments.reading,
-        own=arguments.data,
         evaluation=arguments.evaluation,
     )
     if record is None:
@@ -32,6 +35,20 @@ def train(arguments: argparse.Namespace) -> int:
     print("\n".join(f"{name:>22} {value}" for name, value in record.results.items()))
     print(f"{'record':>22} {record.folder}")
     return 0
+
+
+def _chosen_preset(arguments: argparse.Namespace) -> Preset:
+    """The preset of that name, in the reading and on the molecules that were asked for."""
+    preset = find_preset(arguments.preset)
+    if arguments.reading is not None:
+        preset = under(preset, arguments.reading)
+    if arguments.data is None:
+        return preset
+    if not isinstance(preset, Smiles):
+        raise ValueError(
+            f"data is {arguments.data!r}; expected it with a molecular preset, not {preset.name}"
+        )
+    return preset.on(own_molecules(arguments.data))
 
 
 def sample(arguments: argparse.Namespace) -> int:
@@ -47,7 +64,6 @@ def sample(arguments: argparse.Namespace) -> int:
 
 def encode(arguments: argparse.Namespace) -> int:
     from ..experiments.molecule_runs import load_codec
-    from ..molecules.datasets import own_molecules
 
     codec = load_codec(arguments.run)
     strings = own_molecules(arguments.file, codec.vocabulary).strings()
@@ -83,8 +99,6 @@ def _read_codes(file: str, size: int) -> torch.Tensor:
 
 
 def presets(arguments: argparse.Namespace) -> int:
-    from ..experiments.record import inventory
-
     for name, preset in PRESETS.items():
         print(f"{name:26} {preset.title} ({preset.source})")
     print("\n| preset | recorded seeds (budget) | full runs lacking |\n|---|---|---|")

@@ -1,16 +1,11 @@
 """What an objective sees of the data, and the order in which data sets hand it out."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-__all__ = ["Batch"]
-
-
-def _epoch_order(n: int, epoch: int, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
-    return torch.randperm(n, generator=generator)
+__all__ = ["Batch", "epoch_order"]
 
 
 class Batch(NamedTuple):
@@ -28,5 +23,12 @@ class Batch(NamedTuple):
     weights: Tensor | None = None
     repeats: Tensor | None = None
 
-    def to(self, device) -> "Batch":
-        return Batch(*(None if x is None else x.to(device, non_blocking=True) for x in self))
+    def to(self, device: str | torch.device) -> "Batch":
+        moved: list[Any] = [None if x is None else x.to(device, non_blocking=True) for x in self]
+        return Batch(*moved)
+
+
+def epoch_order(n: int, epoch: int, seed: int) -> Tensor:
+    """The order (N,) in which an epoch takes n rows: random, a pure function of epoch and seed."""
+    generator = torch.Generator().manual_seed(1_000_003 * seed + epoch)
+    return torch.randperm(n, generator=generator)

@@ -8,7 +8,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from .batches import Batch, _epoch_order
+from .batches import Batch, epoch_order
 
 __all__ = ["StringLaw", "StringSample", "six_bit_law", "six_bit_sample"]
 
@@ -61,7 +61,7 @@ class StringSample:
         return math.ceil(len(self.index) / batch_size)
 
     def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
-        for rows in _epoch_order(len(self.index), epoch, seed).split(batch_size):
+        for rows in epoch_order(len(self.index), epoch, seed).split(batch_size):
             counts = self.index[rows].bincount(minlength=len(self.tokens))
             present = counts.nonzero().squeeze(1)
             repeats = counts[present]

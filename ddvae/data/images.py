@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..system.downloads import published
 from ..system.locations import cache_folder
-from .batches import Batch, _epoch_order
+from .batches import Batch, epoch_order
 
 __all__ = ["BinaryImages", "binary_mnist", "deskew"]
 
@@ -50,7 +50,7 @@ class BinaryImages:
         return math.ceil(len(self) / batch_size)
 
     def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
-        for rows in _epoch_order(len(self), epoch, seed).split(batch_size):
+        for rows in epoch_order(len(self), epoch, seed).split(batch_size):
             yield Batch(self.tokens[rows])
 
 
@@ -108,18 +108,19 @@ def deskew(images: Tensor) -> Tensor:
     slant = covariance / (images * down[:, :, None] ** 2).sum((1, 2)).clamp_min(1e-6)
     zero = torch.zeros_like(x)
     sampling = torch.stack([zero + 1, slant, x, zero, zero + 1, y], dim=1).view(n, 2, 3)
-    grid = F.affine_grid(sampling, (n, 1, side, side), align_corners=True)
+    grid = F.affine_grid(sampling, [n, 1, side, side], align_corners=True)
     return F.grid_sample(images[:, None], grid, align_corners=True)[:, 0]
 
 
-def _threshold(images, labels, threshold: float, upright: bool, source: str) -> BinaryImages:
+def _threshold(
+    images: np.ndarray, labels: np.ndarray, threshold: float, upright: bool, source: str
+) -> BinaryImages:
     """Grey (N, 784) arrays as binary images."""
     grey = torch.from_numpy(images).float()
     if upright:
         parts = [deskew(part.view(-1, 28, 28)).flatten(1) for part in grey.split(4096)]
         grey, source = torch.cat(parts), f"{source}, deskewed"
-    labels = torch.from_numpy(labels.astype(np.int64))
-    return BinaryImages((grey > threshold).to(torch.uint8), labels, source)
+    return BinaryImages((grey > threshold).to(torch.uint8), torch.from_numpy(labels.astype(np.int64)), source)
 
 
 def _mnist_array(name: str, offset: int) -> np.ndarray:

@@ -27,7 +27,7 @@ class Vocabulary:
     symbols: str
     ends: bool = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.symbols.isascii() or len(set(self.symbols)) < len(self.symbols):
             raise ValueError(f"symbols are {self.symbols!r}; expected different ASCII characters")
 
@@ -61,7 +61,7 @@ class Vocabulary:
         table[list(self.symbols.encode())] = np.arange(len(self.symbols))
         tokens = table[letters[:, :longest]]
         if self.ends:
-            tokens = np.pad(tokens, ((0, 0), (0, 1)), constant_values=self.end)
+            tokens = np.pad(tokens, ((0, 0), (0, 1)), constant_values=len(self.symbols))
         return torch.from_numpy(tokens)
 
     def decode(self, tokens: Tensor) -> list[str]:

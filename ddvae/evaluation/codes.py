@@ -97,11 +97,13 @@ def classify_neighbours(
             for fit, held in StratifiedKFold(5).split(train.numpy(), train_labels.numpy())
         ]
         scores = {setting: sum(fold[setting] for fold in folds) for setting in on_test}
-    k, metric = max(scores, key=scores.get)
+    k, metric = max(scores, key=lambda setting: scores[setting])
     return {"accuracy": on_test[k, metric], "k": k, "metric": metric}
 
 
-def _neighbour_accuracies(train, train_labels, test, test_labels) -> dict[tuple[int, str], float]:
+def _neighbour_accuracies(
+    train: Tensor, train_labels: Tensor, test: Tensor, test_labels: Tensor
+) -> dict[tuple[int, str], float]:
     """Accuracy of majority votes by (k, metric); one search of 40 neighbours serves all k."""
     from sklearn.neighbors import NearestNeighbors
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Independent
 
 __all__ = ["Plane", "decode_plane"]
 
@@ -29,7 +29,7 @@ class Plane:
         cells = self.labels.flatten().long().bincount(minlength=self.count + 1)
         return cells.double() / self.labels.numel()
 
-    def sequence_error(self, q: Distribution, probs: Tensor) -> float:
+    def sequence_error(self, q: Independent, probs: Tensor) -> float:
         """Delta, exactly up to the grid: mass of each proposal outside its own region.
 
         Args:
@@ -47,7 +47,10 @@ class Plane:
 
 
 def decode_plane(
-    decode: Callable[[Tensor], Tensor], quantile: Callable[[Tensor], Tensor], base=512, refine=3
+    decode: Callable[[Tensor], Tensor],
+    quantile: Callable[[Tensor], Tensor],
+    base: int = 512,
+    refine: int = 3,
 ) -> Plane:
     """Decodes a whole 2-D prior of binary sequences on a grid that is fine where it matters.
 
@@ -76,7 +79,9 @@ def decode_plane(
     return Plane(edges, labels, 2**length)
 
 
-def _label_squares(decode, quantile, size: int, chosen: Tensor) -> Tensor:
+def _label_squares(
+    decode: Callable[[Tensor], Tensor], quantile: Callable[[Tensor], Tensor], size: int, chosen: Tensor
+) -> Tensor:
     """(size, size) labels of the chosen squares' centres, 0 elsewhere."""
     centre = quantile((torch.arange(size, dtype=torch.float64) + 0.5) / size).float()
     rows, columns = chosen.nonzero(as_tuple=True)

@@ -1,12 +1,25 @@
 """How well codes decode back to what they encode."""
 
+from collections.abc import Iterator
+from typing import Protocol
+
 import torch
 from torch import Tensor
 
+from ..data.batches import Batch
 from ..models.objectives import argmax_elbo
 from ..models.vae import VAE
 
 __all__ = ["image_accuracy", "reconstruction", "sequence_accuracy"]
+
+
+class Sequences(Protocol):
+    """A data set that can be gone through once, in batches."""
+
+    def __len__(self) -> int: ...
+
+    def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Batch]]:
+        """Rows and their batches, every row once."""
 
 
 def sequence_accuracy(model: VAE, tokens: Tensor, weights: Tensor | None = None, codes: int = 1) -> float:
@@ -28,12 +41,12 @@ def sequence_accuracy(model: VAE, tokens: Tensor, weights: Tensor | None = None,
     return ((exact * weights.double()).sum() / weights.double().sum()).item()
 
 
-def reconstruction(model: VAE, molecules, batch_size: int = 512) -> dict[str, float | int]:
+def reconstruction(model: VAE, sequences: Sequences, batch_size: int = 512) -> dict[str, float | int]:
     """How well strings come back from one draw of their code each.
 
     Args:
         model: A trained model, on any device.
-        molecules: `ddvae.smiles.Molecules`.
+        sequences: Such as `molecules.datasets.Molecules`.
         batch_size: Strings at a time.
 
     Returns:
@@ -41,11 +54,11 @@ def reconstruction(model: VAE, molecules, batch_size: int = 512) -> dict[str, fl
         divergence from the prior in nats; `n`, the number of strings.
     """
     exact, kl, device = 0.0, 0.0, next(model.parameters()).device
-    for _, batch in molecules.in_order(batch_size):
+    for _, batch in sequences.in_order(batch_size):
         terms = argmax_elbo(model, batch.to(device))
         exact += terms.exact.double().sum().item()
         kl += terms.kl.double().sum().item()
-    n = len(molecules)
+    n = len(sequences)
     return {"accuracy": exact / n, "kl": kl / n, "n": n}
 
 

@@ -1,6 +1,8 @@
 """Runs on six-bit strings in a 2-D latent space."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -11,7 +13,7 @@ from ..data.bits import StringLaw, StringSample, six_bit_law, six_bit_sample
 from ..evaluation.decoded_plane import decode_plane
 from ..mathematics.coding import categorical_kl, guillotine_cells, jensen_shannon, lossless_limit
 from ..mathematics.kernels import KERNELS
-from ..models.networks import SequenceDecoder, SequenceEncoder
+from ..models.networks import SequenceEncoder
 from ..models.vae import VAE
 from .preset import Preset
 
@@ -56,7 +58,7 @@ def window(proposal: str) -> float:
 
 
 @dataclass(frozen=True)
-class Bricks(Preset):
+class Bricks(Preset[VAE]):
     """Six-bit strings in a 2-D latent space (Section 4.1).
 
     Args:
@@ -69,15 +71,22 @@ class Bricks(Preset):
     codes: int | None = None
     layout: float | None = None
 
+    @classmethod
+    def architecture_of(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        prior = "standard-normal" if settings["proposal"] == "gaussian" else "unit-cube"
+        sizes = {"length": 6, "latent_size": 2, "hidden_size": 128, "num_layers": 2, "embedding_size": 8}
+        shape = {"proposal": settings["proposal"], "squash": settings["squash"], "prior": prior}
+        return {"name": "sequence-vae", "symbols": "01"} | sizes | shape
+
     def model(self) -> VAE:
-        encoder = SequenceEncoder(2, 2, 128, 2, 8, self.proposal, self.squash)
+        model = super().model()
         if self.layout is not None:
             tokens, probs = six_bit_law()
             low, high = guillotine_cells(probs)
             middle, half = (low + high) / 2, self.layout * (high - low) / 2
-            set_supports(encoder, tokens, middle - half, middle + half)
-            encoder.requires_grad_(False)
-        return VAE(encoder, SequenceDecoder(2, 2, 128, 2, 8, length=6), self.prior())
+            set_supports(cast(SequenceEncoder, model.encoder), tokens, middle - half, middle + half)
+            model.encoder.requires_grad_(False)
+        return model
 
     def data(self, budget: str) -> StringLaw | StringSample:
         if self.codes is None:
@@ -118,7 +127,7 @@ class Bricks(Preset):
     def snapshot(self, model: VAE, budget: str) -> np.ndarray:
         return self._label_window(model, 128)
 
-    def _quantile(self):
+    def _quantile(self) -> Callable[[Tensor], Tensor]:
         if self.proposal == "gaussian":
             return Normal(torch.tensor(0.0).double(), torch.tensor(1.0).double()).icdf
         return lambda u: 2 * u - 1

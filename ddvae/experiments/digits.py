@@ -1,6 +1,8 @@
 """Runs on binary MNIST in a 2-D latent space."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -9,18 +11,15 @@ from torch import Tensor
 from ..data.images import BinaryImages, binary_mnist
 from ..evaluation.codes import classify_neighbours, latent_evenness
 from ..evaluation.reconstruction import image_accuracy
-from ..models.networks import DenseDecoder, DenseEncoder
+from ..models.networks import DenseEncoder
 from ..models.vae import VAE
 from .preset import Preset
 
 __all__ = ["Digits"]
 
 
-_WIDTHS = (784, 256, 128, 32)
-
-
 @dataclass(frozen=True)
-class Digits(Preset):
+class Digits(Preset[VAE]):
     """Binary MNIST in a 2-D latent space (Section 4.2).
 
     Args:
@@ -29,9 +28,11 @@ class Digits(Preset):
 
     upright: bool = False
 
-    def model(self) -> VAE:
-        encoder = DenseEncoder(_WIDTHS, 2, self.proposal, self.squash)
-        return VAE(encoder, DenseDecoder((2, *reversed(_WIDTHS))), self.prior())
+    @classmethod
+    def architecture_of(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        prior = "standard-normal" if settings["proposal"] == "gaussian" else "unit-cube"
+        shape = {"proposal": settings["proposal"], "squash": settings["squash"], "prior": prior}
+        return {"name": "dense-vae", "sizes": [784, 256, 128, 32], "latent_size": 2} | shape
 
     def data(self, budget: str) -> BinaryImages:
         return binary_mnist("train", upright=self.upright, first=1_024 if budget == "smoke" else None)
@@ -78,4 +79,5 @@ class Digits(Preset):
 def _raw_codes(model: VAE, tokens: Tensor) -> Tensor:
     """(N, 4) location and log-scale before the map of Eq. 9-10, which the released code classified."""
     with torch.no_grad():
-        return model.encoder.head.linear(model.encoder.features(tokens.float()))
+        encoder = cast(DenseEncoder, model.encoder)
+        return encoder.head.linear(encoder.features(tokens.float()))

@@ -1,21 +1,21 @@
 """What is read from and kept beside runs on molecules: codecs, curves of training, final metrics."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 
+from ..data.vocabulary import Vocabulary
 from ..molecules.codec import Codec
 from ..molecules.moses import evaluate
-from ..papers.catalogue import find_preset
 from ..system.files import replace_file
 from ..training.state import CHECKPOINT
 from .record import SETTINGS, WEIGHTS, Record, load_weights, read_settings
-from .smiles import Smiles
 
 __all__ = ["curve", "final_metrics", "from_most_accurate", "load_codec", "thin"]
 
 
-def load_codec(path: str | Path, precision: str = "bfloat16") -> Codec:
+def load_codec(path: str | os.PathLike, precision: str = "bfloat16") -> Codec:
     """Encoder and decoder of strings from a run's folder or its weights.
 
     Args:
@@ -28,21 +28,18 @@ def load_codec(path: str | Path, precision: str = "bfloat16") -> Codec:
     """
     path = Path(path)
     folder = path.parent if path.suffix == ".pt" else path
-    found = next((folder / name for name in ("run.json", SETTINGS) if (folder / name).is_file()), None)
-    if found is None:
-        raise FileNotFoundError(
-            f"{folder} holds no {SETTINGS} or run.json; expected a folder that train wrote"
-        )
-    settings = read_settings(found)
-    try:
-        preset = find_preset(settings["preset"]).restored(settings)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{found} is no record of a run ({error!r})") from None
-    if not isinstance(preset, Smiles):
-        raise ValueError(f"{folder} holds a run of {settings['preset']}; expected a model of molecules")
+    mark = next((folder / name for name in ("run.json", SETTINGS) if (folder / name).is_file()), None)
     if path == folder:
+        if mark is None:
+            raise FileNotFoundError(
+                f"{folder} holds no {SETTINGS} or run.json; expected a folder that train wrote"
+            )
         path = folder / (WEIGHTS if (folder / WEIGHTS).is_file() else CHECKPOINT)
-    return Codec(load_weights(preset, path), preset.vocabulary, precision)
+    model = load_weights(path, None if mark is None else read_settings(mark))
+    architecture = model.architecture or {}
+    if not architecture.get("ends"):
+        raise ValueError(f"{path} is a model of {architecture.get('name')!r}; expected a model of molecules")
+    return Codec(model, Vocabulary(architecture["symbols"], ends=True), precision)
 
 
 def curve(record: Record, progress: bool = False) -> list[dict]:

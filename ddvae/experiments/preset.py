@@ -2,118 +2,138 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
+from torch import nn
 
-from ..models.priors import StandardNormal, UnitCube
-from ..models.vae import VAE
+from ..models.architecture import build
+from ..training.annealed_objectives import AnnealedELBO, FineTuned, Objective
+from ..training.loop import TrainingData
 from ..training.schedules import stretch
-from ..training.settings import Run, plain
+from ..training.settings import Settings, plain
 
-__all__ = ["BUDGETS", "READINGS", "Preset"]
+__all__ = ["BUDGETS", "Preset", "Recipe"]
 
+Model = TypeVar("Model", bound=nn.Module)
 BUDGETS = ("recorded", "smoke", "laptop", "hours", "full")
 """Draw from data/runs; seconds; minutes on two cores; hours on two cores; the paper's own budget."""
 
-READINGS = {
-    "paper": {"scores": "prob", "reduction": "sum", "squash": "tanh"},
-    "released": {"scores": "log_prob", "reduction": "mean", "squash": "sigmoid"},
-}
-"""The choices in which the paper's text and its released code differ; the code printed the numbers."""
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained.
+
+    Args:
+        settings: All but the objective.
+        objective: With its schedules.
+    """
+
+    settings: Settings
+    objective: AnnealedELBO
+
+    def changed(self, **fields: Any) -> "Recipe":
+        """The same with other values of some fields, of the settings or of the objective."""
+        own = {field.name for field in dataclasses.fields(Settings)} & fields.keys()
+        settings = replace(self.settings, **{name: fields[name] for name in own})
+        rest = {name: value for name, value in fields.items() if name not in own}
+        return Recipe(settings, replace(self.objective, **rest))
+
+    def over(self, epochs: int) -> "Recipe":
+        """The same schedules over another number of epochs."""
+        factor = epochs / self.settings.epochs
+        fine = self.settings.fine_tuning
+        if fine is not None:
+            fine = replace(fine, epochs=max(1, round(fine.epochs * factor)))
+        annealed: dict[str, Any] = {"learning_rate": self.settings.learning_rate}
+        annealed |= {name: getattr(self.objective, name, None) for name in ("beta", "temperature")}
+        stretched = {name: stretch(one, factor) for name, one in annealed.items() if one is not None}
+        return self.changed(epochs=epochs, fine_tuning=fine, **stretched)
+
+    def to_maximise(self) -> Objective:
+        """The objective that `fit` takes, with the settings' fine-tuning."""
+        if self.settings.fine_tuning is None:
+            return self.objective
+        return FineTuned(self.objective, since=self.settings.epochs)
+
+    def describe(self) -> dict[str, Any]:
+        """Settings and the objective's as plain values."""
+        return self.settings.describe() | self.objective.describe()
 
 
 @dataclass(frozen=True)
-class Preset(ABC):
+class Preset(ABC, Generic[Model]):
     """One training run that can be repeated by name.
 
     Args:
+        name: Of the folder of its records.
         title: As in figures and tables.
         source: Where its settings come from.
-        proposal: A name that `propose` takes; "gaussian" goes with the prior N(0, I), a kernel
-            with U[-1, 1]^2.
-        run: Settings at budget "full".
+        proposal: A name that `propose` takes.
+        recipe: At budget "full".
         squash: See `ProposalHead`.
-        epochs: Epochs by budget, where they are not those of `run`; schedules stretch with them.
+        epochs: Epochs by budget, where they are not those of the recipe; schedules stretch with them.
         seeds: How many seeds the recorded results should have.
     """
 
+    name: str
     title: str
     source: str
     proposal: str
-    run: Run
+    recipe: Recipe
     squash: str | None = None
-    epochs: dict[str, int] = dataclasses.field(default_factory=dict)
+    epochs: Mapping[str, int] = dataclasses.field(default_factory=dict)
     seeds: int = 1
-    compact: ClassVar[bool] = False  # whether weights are kept at a byte each (`compacted`)
+    compact: ClassVar[bool] = False  # whether weights are kept at a byte each (`training.weights.compacted`)
+    not_settings: ClassVar[tuple[str, ...]] = ("name", "title", "source", "recipe", "epochs", "seeds")
 
-    def scaled_run(self, budget: str, seed: int) -> Run:
-        """The settings at a budget: the same schedules over fewer epochs.
+    def scaled(self, budget: str, seed: int) -> Recipe:
+        """The recipe at a budget: the same schedules over fewer epochs.
 
         Raises:
             ValueError: a budget that trains nothing.
         """
         if budget not in BUDGETS[1:]:
             raise ValueError(f"budget is {budget!r}; expected one of {', '.join(BUDGETS[1:])} to train")
-        run = self.base_run(budget)
-        epochs = self.epochs.get(budget, run.epochs)
-        fine = run.fine_tuning
-        if fine is not None:
-            fine = replace(fine, epochs=max(1, round(fine.epochs * epochs / run.epochs)))
-        schedules = {
-            name: stretch(getattr(run, name), epochs / run.epochs)
-            for name in ("learning_rate", "beta", "temperature")
-            if getattr(run, name) is not None
-        }
-        return replace(run, epochs=epochs, seed=seed, fine_tuning=fine, **schedules)
+        recipe = self.recipe_at(budget)
+        return recipe.over(self.epochs.get(budget, recipe.settings.epochs)).changed(seed=seed)
 
-    def base_run(self, budget: str) -> Run:
-        """The settings at a budget before their schedules are stretched."""
-        return self.run
+    def recipe_at(self, budget: str) -> Recipe:
+        """The recipe at a budget before its schedules are stretched."""
+        return self.recipe
 
-    def under(self, reading: str) -> "Preset":
-        """The same run with the choices of the paper's text or of its released code.
+    def own_settings(self) -> dict[str, Any]:
+        """The preset's own settings as plain values, those of its recipe left out."""
+        names = [f.name for f in dataclasses.fields(self) if f.name not in self.not_settings]
+        return {name: plain(getattr(self, name)) for name in names}
 
-        Raises:
-            ValueError: reading is neither "paper" nor "released".
-        """
-        if reading not in READINGS:
-            raise ValueError(f"reading is {reading!r}; expected one of {', '.join(READINGS)}")
-        choices = READINGS[reading]
-        scores = None if self.run.temperature is None else choices["scores"]
-        run = replace(self.run, scores=scores, reduction=choices["reduction"])
-        return replace(self, run=run, squash=self.squash and choices["squash"])
+    def describe(self, budget: str, seed: int) -> dict[str, Any]:
+        """All settings of a run as plain values: the preset's own, and those of its recipe."""
+        return self.own_settings() | self.scaled(budget, seed).describe()
 
-    def restored(self, settings: dict) -> "Preset":
-        """The preset that a record's settings describe, as far as its model depends on them."""
-        return replace(self, squash=settings["squash"])
-
-    def describe(self, budget: str, seed: int) -> dict:
-        """All settings of a run as plain values: the preset's own, and those of `Run`."""
-        left_out = ("title", "source", "run", "epochs", "seeds")
-        own = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name not in left_out}
-        return {k: plain(v) for k, v in own.items()} | self.scaled_run(budget, seed).describe()
-
+    @classmethod
     @abstractmethod
-    def model(self) -> VAE:
+    def architecture_of(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """The architecture (see `models.architecture.build`) that the preset's own settings ask for."""
+
+    def model(self) -> Model:
         """A new model."""
+        return build(self.architecture_of(self.own_settings()))
 
     @abstractmethod
-    def data(self, budget: str):
+    def data(self, budget: str) -> TrainingData:
         """The training data."""
 
     @abstractmethod
-    def evaluate(self, model: VAE, budget: str) -> tuple[dict, dict]:
+    def evaluate(self, model: Model, budget: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Results as plain numbers, and arrays for the figures."""
 
     def snapshot_epochs(self, epochs: int) -> set[int]:
         """After which epochs a snapshot is kept: about twenty, denser at first."""
         return {round(epochs ** (i / 19)) for i in range(20)}
 
-    def snapshot(self, model: VAE, budget: str) -> np.ndarray | None:
+    def snapshot(self, model: Model, budget: str) -> np.ndarray | None:
         """What is kept after an epoch, to see the training; None for nothing."""
         return None
-
-    def prior(self) -> StandardNormal | UnitCube:
-        return StandardNormal(2) if self.proposal == "gaussian" else UnitCube(2)

@@ -2,7 +2,8 @@
 
 import csv
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,18 +11,19 @@ from typing import Any
 
 import numpy as np
 
+from ..models.architecture import build
 from ..models.vae import VAE
-from ..papers.catalogue import find_preset
-from ..papers.dd_vae.presets import PRESETS
 from ..system.files import load_checkpoint, replace_file
 from ..system.locations import runs
 from ..training.state import LOG
 from ..training.weights import expanded
+from .bricks import Bricks
+from .digits import Digits
 from .preset import Preset
+from .smiles import Smiles
 
 __all__ = [
     "Record",
-    "inventory",
     "is_recorded",
     "load_weights",
     "read_record",
@@ -58,10 +60,6 @@ class Record:
     provenance: dict
     seconds: float
     folder: Path
-
-    @property
-    def preset(self) -> Preset:
-        return PRESETS[self.name].restored(self.settings)
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
@@ -112,25 +110,23 @@ class Record:
         Raises:
             FileNotFoundError: the record was kept without its weights.
         """
-        return load_weights(self.preset, self.folder / WEIGHTS)
+        return load_weights(self.folder / WEIGHTS, self.settings)
 
 
-def read_record(folder: Path) -> Record:
+def read_record(folder: str | os.PathLike) -> Record:
     """The record in a folder.
 
     Raises:
         FileNotFoundError: it holds none.
-        ValueError: its run.json is damaged or of another preset.
+        ValueError: its run.json is damaged.
     """
-    path = folder / "run.json"
+    path = Path(folder) / "run.json"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing; expected a finished run")
     try:
-        record = Record(**json.loads(path.read_text()), folder=folder)
+        return Record(**json.loads(path.read_text()), folder=Path(folder))
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path} is no record of a run ({error})") from None
-    find_preset(record.name)
-    return record
 
 
 def read_settings(path: Path) -> dict:
@@ -146,29 +142,52 @@ def read_settings(path: Path) -> dict:
         raise ValueError(f"{path} is no record of a run ({error})") from None
 
 
-def load_weights(preset: Preset, path: Path) -> VAE:
-    """The preset's model with the weights of a file.
+def load_weights(path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> VAE:
+    """The model of a file of weights or a checkpoint, in the architecture that is stored with them.
+
+    Args:
+        path: Of the file.
+        settings: Of the run, for files of before architectures were stored.
 
     Raises:
-        FileNotFoundError, ValueError: it is missing, damaged, or of another size or vocabulary.
+        FileNotFoundError, ValueError: it is missing, damaged, or of another architecture than it says.
     """
-    model = preset.model()
+    content = load_checkpoint(path)
+    architecture = content.get("architecture") or _architecture_before(path, settings or {})
     try:
-        model.load_state_dict(expanded(load_checkpoint(path)))
+        model = build(architecture)
+        model.load_state_dict(expanded(content))
     except RuntimeError as error:
         first = str(error).split("\n")[1].strip()
         raise ValueError(f"{path} is of another model: {first}") from None
+    except (ValueError, KeyError) as error:
+        raise ValueError(f"{path} names no model of this package ({error})") from None
     return model.eval()
+
+
+_KINDS: dict[str, type[Preset]] = {"collection": Smiles, "upright": Digits, "layout": Bricks}
+"""Kinds of runs by a setting that they alone have: older records store no architecture."""
+
+
+def _architecture_before(path: str | os.PathLike, settings: Mapping[str, Any]) -> dict[str, Any]:
+    kind = next((kind for name, kind in _KINDS.items() if name in settings), None)
+    try:
+        if kind is not None:
+            return kind.architecture_of(settings)
+    except KeyError as error:
+        raise ValueError(f"{path} stores no architecture, and its settings lack {error}") from None
+    raise ValueError(f"{path} stores no architecture; expected weights that train wrote")
 
 
 def recorded(name: str) -> list[Record]:
     """All finished recorded runs of a preset, by seed.
 
+    Args:
+        name: Of the preset, which need not exist any more.
+
     Raises:
-        ValueError: unknown preset.
         FileNotFoundError: none is recorded.
     """
-    find_preset(name)
     done = [path.parent for path in (runs() / name).glob("seed*/run.json")]
     numbered = [folder for folder in done if folder.name.removeprefix("seed").isdigit()]
     folders = sorted(numbered, key=lambda f: int(f.name.removeprefix("seed")))
@@ -199,15 +218,3 @@ def recorded_methods(
                 found[title] = records
                 break
     return found
-
-
-def inventory() -> list[str]:
-    """One Markdown table row a preset: its name, what is recorded, which full runs are lacking."""
-    rows = []
-    for name, preset in PRESETS.items():
-        records = recorded(name) if is_recorded(name) else []
-        found = ", ".join(f"{r.seed} ({r.budget})" for r in records) or "none"
-        full = {r.seed for r in records if r.budget == "full"}
-        lacking = ", ".join(str(s) for s in range(1, preset.seeds + 1) if s not in full) or "none"
-        rows.append(f"| `{name}` | {found} | {lacking} |")
-    return rows

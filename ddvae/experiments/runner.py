@@ -1,6 +1,7 @@
 """Trains presets, evaluates them and writes their records."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict
@@ -10,8 +11,6 @@ import numpy as np
 import torch
 
 from ..models.vae import VAE
-from ..molecules.datasets import own_molecules
-from ..papers.catalogue import find_preset
 from ..system.files import replace_file, save_checkpoint
 from ..system.provenance import provenance
 from ..training.loop import fit, seed_everything
@@ -19,7 +18,6 @@ from ..training.state import CHECKPOINT, LOG
 from ..training.weights import compacted
 from .preset import BUDGETS, Preset
 from .record import DERIVED, SETTINGS, WEIGHTS, Record, load_weights, read_record, read_settings, recorded
-from .smiles import Smiles
 
 __all__ = ["default_folder", "is_trained", "obtain", "train"]
 
@@ -33,7 +31,7 @@ OF_A_RUN = (
 
 
 def obtain(
-    name: str,
+    preset: Preset,
     budget: str,
     out: str = "",
     seeds: Iterable[int] = (1,),
@@ -43,7 +41,7 @@ def obtain(
     """The runs that a chapter shows: read from data/runs at "recorded", else trained.
 
     Args:
-        name: One of `PRESETS`.
+        preset: The run.
         budget: One of `BUDGETS`.
         out: Folder whose trained/ receives trained runs; "" for figures. An interrupted training in it
             goes on, a finished one is read.
@@ -51,41 +49,39 @@ def obtain(
         device, watch: See `train`.
 
     Raises:
-        ValueError: unknown preset or budget.
+        ValueError: unknown budget.
         KeyboardInterrupt: training was stopped; it goes on the next time.
     """
     if budget not in BUDGETS:
         raise ValueError(f"budget is {budget!r}; expected one of {', '.join(BUDGETS)}")
     if budget == "recorded":
-        return recorded(name)
+        return recorded(preset.name)
     records = []
     for seed in seeds:
-        folder = Path(out or "figures", "trained", name, f"seed{seed}")
-        record = train(name, budget, seed, folder, device, resume=True, progress=False, watch=watch)
+        folder = Path(out or "figures", "trained", preset.name, f"seed{seed}")
+        record = train(preset, budget, seed, folder, device, resume=True, progress=False, watch=watch)
         if record is None:
-            raise KeyboardInterrupt(f"training of {name} was stopped; run again to go on")
+            raise KeyboardInterrupt(f"training of {preset.name} was stopped; run again to go on")
         records.append(record)
     return records
 
 
 def train(
-    name: str,
+    preset: Preset,
     budget: str = "laptop",
     seed: int = 1,
-    folder: str | Path | None = None,
+    folder: str | os.PathLike | None = None,
     device: str = "cpu",
     resume: bool = False,
     time_limit: float | None = None,
     progress: bool = True,
-    reading: str | None = None,
-    own: str | Path | None = None,
     watch: Callable[[list[dict]], None] | None = None,
     evaluation: bool = True,
 ) -> Record | None:
     """Trains a preset, evaluates it and writes its record.
 
     Args:
-        name: One of `PRESETS`.
+        preset: The run: one of a catalogue, or an object of one's own.
         budget: "smoke", "laptop", "hours" or "full".
         seed: Of everything random.
         folder: Where the record goes, by default figures/runs/<name>/seed<seed>.
@@ -94,8 +90,6 @@ def train(
             it the folder's earlier run is removed, with what was computed from it.
         time_limit: Seconds of training after which to save and stop.
         progress: Whether to show a progress bar.
-        reading: "paper" or "released", in place of the preset's own.
-        own: A file of molecules that takes the place of a molecular preset's set (see `read_smiles`).
         watch: Called after each epoch with the log, a row an epoch.
         evaluation: Whether to evaluate. If not, the folder holds weights when training has ended; the same
             call with resume evaluates them, on any machine.
@@ -104,18 +98,12 @@ def train(
         The record, or None where the run was stopped before its end or is not to be evaluated.
 
     Raises:
-        ValueError: unknown preset or budget, fewer than ten molecules of one's own, or the folder holds
-            another run to resume, or a damaged one.
+        ValueError: unknown budget, or the folder holds another run to resume, or a damaged one.
     """
-    preset = find_preset(name) if reading is None else find_preset(name).under(reading)
-    if own is not None:
-        if not isinstance(preset, Smiles):
-            raise ValueError(f"data is {str(own)!r}; expected it with a molecular preset, not {name}")
-        preset = preset.on(own_molecules(own))
-    run = preset.scaled_run(budget, seed)
-    folder = Path(folder or default_folder(name, seed))
+    recipe = preset.scaled(budget, seed)
+    folder = Path(folder or default_folder(preset.name, seed))
     data = preset.data(budget)
-    settings = {"preset": name, "data": str(data)} | preset.describe(budget, seed)
+    settings = {"preset": preset.name, "data": str(data)} | preset.describe(budget, seed)
     settings = json.loads(json.dumps(settings))  # as they are read back
     if _begin(folder, settings, resume) and (folder / "run.json").exists():
         return read_record(folder)
@@ -127,18 +115,19 @@ def train(
         fitted = fit(
             model,
             data,
-            run,
+            recipe.settings,
+            recipe.to_maximise(),
             folder,
             resume=resume,
             time_limit=time_limit,
             device=device,
             progress=progress,
-            on_epoch=_Snapshots(preset, budget, run.epochs, folder / "snapshots", watch),
+            on_epoch=_Snapshots(preset, budget, recipe.settings.epochs, folder / "snapshots", watch),
         )
         if not fitted.finished:
             return None
         _write_trained(folder, preset, model, where, round(fitted.seconds, 1))
-    return _evaluated(folder, preset, name, budget, seed, settings) if evaluation else None
+    return _evaluated(folder, preset, budget, seed, settings) if evaluation else None
 
 
 def default_folder(name: str, seed: int) -> Path:
@@ -165,25 +154,26 @@ def _trained_on(folder: Path, device: str) -> list[str]:
 def _write_trained(folder: Path, preset: Preset, model: VAE, where: dict, seconds: float) -> None:
     """Keeps what training gave, as it will be evaluated; its checkpoint is of no more use."""
     weights = model.to("cpu").state_dict()
-    save_checkpoint(folder / WEIGHTS, compacted(weights) if preset.compact else {"model": weights})
+    content = compacted(weights) if preset.compact else {"model": weights}
+    save_checkpoint(folder / WEIGHTS, content | {"architecture": model.architecture})
     with replace_file(folder / TRAINED) as path:
         path.write_text(json.dumps({"provenance": where, "seconds": seconds}))
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
-def _evaluated(folder: Path, preset: Preset, name: str, budget: str, seed: int, settings: dict) -> Record:
+def _evaluated(folder: Path, preset: Preset, budget: str, seed: int, settings: dict) -> Record:
     """The record of a trained folder. Its run.json comes last: with it a folder is complete."""
     trained = json.loads((folder / TRAINED).read_text())
     where, here = trained["provenance"], provenance()
     if here["code"] != where["code"]:
         where |= {"evaluated with": here["code"]}
     torch.manual_seed(0)  # the same draws whenever a record is evaluated
-    results, arrays = preset.evaluate(load_weights(preset, folder / WEIGHTS), budget)
+    results, arrays = preset.evaluate(load_weights(folder / WEIGHTS, settings), budget)
     for file in sorted((folder / "snapshots").glob("[0-9]*.npy")):
         arrays[f"snapshot_{file.stem}"] = np.load(file)
-    record = Record(name, budget, seed, settings, results, where, trained["seconds"], folder)
-    with replace_file(folder / "arrays.npz") as path, open(path, "wb") as file:
-        np.savez_compressed(file, **arrays)
+    record = Record(preset.name, budget, seed, settings, results, where, trained["seconds"], folder)
+    with replace_file(folder / "arrays.npz") as path, open(path, "wb") as stream:
+        np.savez_compressed(stream, allow_pickle=False, **arrays)
     content = {k: v for k, v in asdict(record).items() if k != "folder"}
     with replace_file(folder / "run.json") as path:
         path.write_text(json.dumps(content, indent=1) + "\n")

@@ -2,8 +2,9 @@
 
 import copy
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -11,14 +12,11 @@ import torch
 from ..data.vocabulary import Vocabulary
 from ..engine.precision import autocast
 from ..evaluation.reconstruction import reconstruction
-from ..models.networks import SequenceDecoder, SequenceEncoder
-from ..models.priors import StandardNormal
 from ..models.vae import VAE
 from ..molecules.datasets import MOSES, ZINC, Molecules, moses, zinc
 from ..molecules.moses import validity
 from ..molecules.smiles_files import LONGEST
-from ..training.settings import Run
-from .preset import Preset
+from .preset import Preset, Recipe
 
 __all__ = ["Smiles"]
 
@@ -30,8 +28,11 @@ SNAPSHOT = {"smoke": 50, "laptop": 3_000, "hours": 10_000, "full": 30_000}
 """Those that a snapshot keeps."""
 
 
+_VOCABULARIES = {"MOSES": MOSES, "ZINC": ZINC}
+
+
 @dataclass(frozen=True)
-class Smiles(Preset):
+class Smiles(Preset[VAE]):
     """SMILES strings in a 64-D latent space with a Gaussian prior.
 
     The published run needs hundreds of epochs on a GPU. At the smaller budgets another one, `short`,
@@ -41,7 +42,7 @@ class Smiles(Preset):
     Args:
         collection: "MOSES" or "ZINC".
         hidden_size, num_layers: Of encoder and decoder.
-        short: Settings at the budgets below "full"; its epochs are `EPOCH` molecules.
+        short: Recipe at the budgets below "full"; its epochs are `EPOCH` molecules.
         own: A user's molecules, which take the place of the collection.
         symbols: Of the user's vocabulary.
     """
@@ -49,24 +50,14 @@ class Smiles(Preset):
     collection: str = "MOSES"
     hidden_size: int = 512
     num_layers: int = 2
-    short: Run | None = None
+    short: Recipe | None = None
     own: Molecules | None = None
     symbols: str | None = None
-    latent_size: ClassVar[int] = 64
     compact: ClassVar[bool] = True
+    not_settings: ClassVar[tuple[str, ...]] = (*Preset.not_settings, "short", "own")
 
-    def base_run(self, budget: str) -> Run:
-        return self.run if budget == "full" else self.short
-
-    def describe(self, budget: str, seed: int) -> dict:
-        return {k: v for k, v in super().describe(budget, seed).items() if k not in ("short", "own")}
-
-    def under(self, reading: str) -> "Smiles":
-        short = super(Smiles, replace(self, run=self.short)).under(reading).run
-        return replace(super().under(reading), short=short)
-
-    def restored(self, settings: dict) -> "Smiles":
-        return replace(super().restored(settings), symbols=settings.get("symbols"))
+    def recipe_at(self, budget: str) -> Recipe:
+        return self.recipe if budget == "full" or self.short is None else self.short
 
     def on(self, own: Molecules) -> "Smiles":
         """The same model for a user's molecules and their vocabulary.
@@ -78,20 +69,17 @@ class Smiles(Preset):
             raise ValueError(f"data holds {len(own)} molecules; expected 10 or more, to hold a tenth out")
         return replace(self, own=own, symbols=own.vocabulary.symbols)
 
+    @classmethod
+    def architecture_of(cls, settings: Mapping[str, Any]) -> dict[str, Any]:
+        symbols = settings.get("symbols") or _VOCABULARIES[settings["collection"]].symbols
+        sizes = {"length": LONGEST + 1, "latent_size": 64, "embedding_size": 64}
+        sizes |= {name: settings[name] for name in ("hidden_size", "num_layers")}
+        shape = {"proposal": settings["proposal"], "squash": settings["squash"], "prior": "standard-normal"}
+        return {"name": "sequence-vae", "symbols": symbols, "ends": True} | sizes | shape
+
     @property
     def vocabulary(self) -> Vocabulary:
-        if self.symbols is not None:
-            return Vocabulary(self.symbols, ends=True)
-        return {"MOSES": MOSES, "ZINC": ZINC}[self.collection]
-
-    def prior(self) -> StandardNormal:
-        return StandardNormal(self.latent_size)
-
-    def model(self) -> VAE:
-        sizes = (len(self.vocabulary), self.latent_size, self.hidden_size, self.num_layers, 64)
-        encoder = SequenceEncoder(*sizes, self.proposal, self.squash)
-        decoder = SequenceDecoder(*sizes, length=LONGEST + 1, end=self.vocabulary.end)
-        return VAE(encoder, decoder, self.prior())
+        return Vocabulary(self.symbols, ends=True) if self.symbols else _VOCABULARIES[self.collection]
 
     def molecules(self, split: str) -> Molecules:
         if self.own is not None:
@@ -115,15 +103,19 @@ class Smiles(Preset):
             A structured scalar with `accuracy` in [0, 1], `kl` in nats, `samples` (N,) bytes.
         """
         model = copy.deepcopy(model).eval()
+        strings: list[str] = []
         n, device = 50 if budget == "smoke" else 2_000, next(model.parameters()).device
         accelerators = [] if device.type == "cpu" else [device]
-        with torch.random.fork_rng(accelerators), torch.no_grad(), autocast(device, self.run.precision):
+        with (
+            torch.random.fork_rng(accelerators),
+            torch.no_grad(),
+            autocast(device, self.recipe.settings.precision),
+        ):
             torch.manual_seed(0)  # training goes on as if nothing had been drawn
             found = reconstruction(model, self.molecules("test").drawn(n))
-            samples = []
             if found["accuracy"] >= 0.6:
-                samples = self.vocabulary.decode(model.sample(SNAPSHOT[budget]))
-        samples = np.array(samples, dtype=bytes)
+                strings = self.vocabulary.decode(model.sample(SNAPSHOT[budget]))
+        samples = np.array(strings, dtype=bytes)
         kinds = [("accuracy", "f8"), ("kl", "f8"), ("samples", samples.dtype, samples.shape)]
         return np.array((found["accuracy"], found["kl"], samples), dtype=kinds)
 
@@ -132,7 +124,7 @@ class Smiles(Preset):
         test, train = self.molecules("test"), self.data(budget)
         n = 50 if few else 10_000
         torch.manual_seed(0)  # the same codes and samples whenever a record is evaluated
-        with torch.no_grad(), autocast("cpu", self.run.precision):
+        with torch.no_grad(), autocast("cpu", self.recipe.settings.precision):
             on_test = reconstruction(model, test.drawn(n))
             on_train = reconstruction(model, train.drawn(n))
             samples = self.vocabulary.decode(model.sample(SAMPLES[budget]))

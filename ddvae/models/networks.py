@@ -6,12 +6,13 @@ V, pixels being tokens of a vocabulary of two. Encoders map tokens to a distribu
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.distributions import Distribution, Independent
+from torch.distributions import Independent
 
 from ..engine.gru import GRU
 from ..mathematics.proposals import PROPOSALS, exp_scale, into_unit_cube, propose
@@ -27,6 +28,8 @@ __all__ = [
     "SequenceEncoder",
 ]
 
+Choice = Callable[[Tensor], Tensor]
+"""From log-probabilities (..., V) to tokens (...)."""
 UNDEFINED = -1
 """The token that greedy decoding returns where the highest score is tied (Section 2)."""
 GENERATED_AT_ONCE = 2048
@@ -56,7 +59,7 @@ class ProposalHead(nn.Module):
         self.linear = nn.Linear(in_features, 2 * latent_size)
         self.proposal, self.squash = proposal, squash
 
-    def forward(self, features: Tensor) -> Distribution:
+    def forward(self, features: Tensor) -> Independent:
         with _full_precision(features):
             loc, log_scale = self.linear(features).chunk(2, dim=-1)
         scale = exp_scale(log_scale)
@@ -101,7 +104,7 @@ class SequenceEncoder(nn.Module):
         hidden = self.gru.last_states(self.embedding.weight, None, lengths, tokens.T)
         return hidden.transpose(0, 1).flatten(1)
 
-    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Distribution:
+    def forward(self, tokens: Tensor, mask: Tensor | None = None) -> Independent:
         return self.head(self.features(tokens, mask))
 
 
@@ -127,7 +130,7 @@ class DenseEncoder(nn.Module):
         self.features = _dense(sizes)
         self.head = ProposalHead(sizes[-1], latent_size, proposal, squash)
 
-    def forward(self, tokens: Tensor) -> Distribution:
+    def forward(self, tokens: Tensor) -> Independent:
         return self.head(self.features(tokens.to(self.head.linear.weight.dtype)))
 
 
@@ -139,8 +142,8 @@ class Decoder(nn.Module, ABC):
         """Log-probabilities (B, L, V) of every token, each position given the true ones before."""
 
     @abstractmethod
-    def generate(self, z: Tensor, choose) -> Tensor:
-        """Free-running tokens (B, L); `choose` maps log-probabilities (..., V) to tokens (...)."""
+    def generate(self, z: Tensor, choose: Choice) -> Tensor:
+        """Free-running tokens (B, L); `choose` picks them."""
 
     def decode(self, z: Tensor) -> Tensor:
         """Greedy tokens (B, L) of codes (B, D); `UNDEFINED` from a tie on. Source: Eq. 3."""
@@ -198,11 +201,11 @@ class SequenceDecoder(Decoder):
             return self.scores(output).log_softmax(-1)
 
     @torch.no_grad()
-    def generate(self, z: Tensor, choose) -> Tensor:
+    def generate(self, z: Tensor, choose: Choice) -> Tensor:
         parts = [self._generate(part, choose) for part in z.split(GENERATED_AT_ONCE)]
         return torch.cat(parts)
 
-    def _generate(self, z: Tensor, choose) -> Tensor:
+    def _generate(self, z: Tensor, choose: Choice) -> Tensor:
         """Sequences leave the batch where they end or tie; what follows is all end, or all undefined."""
         stepper = self.gru.stepper(self.embedding.weight, self._initial_state(z))
         tokens = torch.full((len(z), self.length), self.end or 0, device=z.device)
@@ -248,7 +251,7 @@ class DenseDecoder(Decoder):
     def score_tokens(self, z: Tensor, tokens: Tensor) -> Tensor:
         return self.pixel_log_probs(z)
 
-    def generate(self, z: Tensor, choose) -> Tensor:
+    def generate(self, z: Tensor, choose: Choice) -> Tensor:
         return choose(self.pixel_log_probs(z))
 
 

@@ -137,6 +137,12 @@ def moment_gap(z: Tensor, prior: Distribution) -> Tensor:
     return (shift + ratio - 1 - ratio.log()).sum() / 2
 
 
+def check_reduction(reduction: str) -> None:
+    """Raises ValueError unless a reduction over positions has that name."""
+    if reduction not in ("sum", "mean"):
+        raise ValueError(f"reduction is {reduction!r}; expected 'sum' or 'mean'")
+
+
 def _draw_codes(model: VAE, batch: Batch) -> tuple[Distribution, Tensor, Batch]:
     """The proposals (B,), the codes (R, D) and the batch with one row a code."""
     q = model.encode(batch.tokens, batch.mask)
@@ -175,12 +181,21 @@ def _exact(log_probs: Tensor, batch: Batch) -> Tensor:
     return right.all(-1).to(log_probs.dtype)
 
 
-def _terms(model, batch, q, z, reconstruction, exact, beta, reduction, moments=0.0) -> Terms:
-    if reduction not in ("sum", "mean"):
-        raise ValueError(f"reduction is {reduction!r}; expected 'sum' or 'mean'")
+def _terms(
+    model: VAE,
+    batch: Batch,
+    q: Distribution,
+    z: Tensor,
+    reconstruction: Tensor,
+    exact: Tensor,
+    beta: float,
+    reduction: str,
+    moments: float = 0.0,
+) -> Terms:
+    check_reduction(reduction)
     kl, sampled = _divergence(q, model.prior(), z, batch.repeats)
     reconstruction = _average_codes(reconstruction, batch.repeats)
-    positions = 1.0
+    positions: float | Tensor = 1.0
     if reduction == "mean":
         mask = batch.mask
         positions = batch.tokens.shape[1] if mask is None else mask.sum() / len(mask)
@@ -190,7 +205,9 @@ def _terms(model, batch, q, z, reconstruction, exact, beta, reduction, moments=0
     return Terms(value, reconstruction, kl, _average_codes(exact, batch.repeats), sampled)
 
 
-def _divergence(q, prior, z, repeats) -> tuple[Tensor, bool]:
+def _divergence(
+    q: Distribution, prior: Distribution, z: Tensor, repeats: Tensor | None
+) -> tuple[Tensor, bool]:
     try:
         return kl_divergence(q, prior), False
     except NotImplementedError:

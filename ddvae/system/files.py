@@ -12,7 +12,7 @@ __all__ = ["load_checkpoint", "replace_file", "save_checkpoint"]
 
 
 @contextlib.contextmanager
-def replace_file(path: str | Path) -> Iterator[Path]:
+def replace_file(path: str | os.PathLike) -> Iterator[Path]:
     """A path to write beside the real one, which it replaces if the block succeeds.
 
     Whatever fails, a full disk included, the old file stays whole and no half-written one is left.
@@ -34,7 +34,7 @@ def replace_file(path: str | Path) -> Iterator[Path]:
         raise
 
 
-def save_checkpoint(path: str | Path, state: dict) -> None:
+def save_checkpoint(path: str | os.PathLike, state: dict) -> None:
     """Writes tensors and plain values beside the path, then renames; an old file survives failure.
 
     Raises:
@@ -50,7 +50,7 @@ def save_checkpoint(path: str | Path, state: dict) -> None:
         raise OSError(f"{path} could not be written ({error}); an earlier checkpoint is kept") from error
 
 
-def load_checkpoint(path: str | Path) -> dict:
+def load_checkpoint(path: str | os.PathLike) -> dict:
     """Reads what `save_checkpoint` wrote, without unpickling code.
 
     Raises:

@@ -1,27 +1,40 @@
 """Training: one loop for every model, checkpoints that resume exactly."""
 
 import math
+import os
 import random
 import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..data.batches import Batch
 from ..engine.precision import autocast, has_bfloat16_unit
-from ..models.vae import VAE
-from .settings import Run
-from .state import _State
+from .players import Player
+from .settings import Settings
+from .state import TrainingState
 
-__all__ = ["Fitted", "fit", "seed_everything"]
+__all__ = ["Fitted", "TrainingData", "fit", "seed_everything"]
+
+
+class TrainingData(Protocol):
+    """What `fit` asks of data: batches that are a pure function of epoch, size and seed."""
+
+    def steps(self, batch_size: int) -> int:
+        """Batches of an epoch."""
+
+    def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
+        """The batches of an epoch, in order."""
 
 
 @dataclass(frozen=True)
@@ -40,24 +53,28 @@ class Fitted:
 
 
 def fit(
-    model: VAE,
-    data,
-    run: Run,
-    folder: str | Path | None = None,
+    model: nn.Module,
+    data: TrainingData,
+    settings: Settings,
+    objective: Callable[..., Any] | Mapping[str, Player],
+    folder: str | os.PathLike | None = None,
     *,
     resume: bool = False,
     time_limit: float | None = None,
     checkpoint_every: float = 120.0,
     device: str | torch.device = "cpu",
     progress: bool = True,
-    on_epoch: Callable[[VAE, list[dict]], None] | None = None,
+    on_epoch: Callable[[Any, list[dict]], None] | None = None,
 ) -> Fitted:
     """Trains the model in place.
 
     Args:
-        model: Any `VAE`.
+        model: Any module that the objective knows, such as a `VAE`.
         data: Anything with `steps(batch_size)` and `batches(epoch, batch_size, seed)`.
-        run: The settings.
+        settings: All but the objective.
+        objective: What is maximised: f(model, batch, epoch) that returns a named tuple of terms, (B,) or
+            scalar each, among them `value`. The log has a column a term. Weights that change with the epoch
+            are those of an `Objective`. Several players by name move in turn, each by its own optimiser.
         folder: Where checkpoint.pt and log.csv go; None keeps nothing.
         resume: Go on from the folder's checkpoint if there is one. On a CPU the result is bit for
             bit that of a run never interrupted.
@@ -73,21 +90,22 @@ def fit(
         OSError: a checkpoint cannot be written; the last one stays.
         MemoryError: a batch does not fit; the last checkpoint stays.
     """
-    steps = data.steps(run.batch_size)
-    if run.precision == "bfloat16" and not has_bfloat16_unit(device):
+    steps = data.steps(settings.batch_size)
+    if settings.precision == "bfloat16" and not has_bfloat16_unit(device):
         warnings.warn("this CPU has no bfloat16 matrix unit: products run in float32", stacklevel=2)
-    state = _State(model.to(device).train(), run, steps, autocast(device, run.precision))
+    context = autocast(device, settings.precision)
+    state = TrainingState(model.to(device).train(), settings, objective, steps, context)
     if folder is not None:
         state.open(Path(folder), resume)
     started, saved = time.monotonic() - state.seconds, time.monotonic()
     limit = math.inf if time_limit is None else time.monotonic() + time_limit
-    bar = _ProgressBar(steps * run.all_epochs, state, progress)
+    bar = _ProgressBar(steps * settings.all_epochs, state, progress)
     with _interruptible() as interrupted, _without_denormals(), bar:
-        for epoch in range(len(state.log), run.all_epochs):
+        for epoch in range(len(state.log), settings.all_epochs):
             done = state.step - epoch * steps
-            batches = data.batches(epoch, run.batch_size, run.seed)
+            batches = data.batches(epoch, settings.batch_size, settings.seed)
             for i, batch in enumerate(islice(batches, done, None), start=done):
-                with _named_memory(run.batch_size):
+                with _named_memory(settings.batch_size):
                     state.advance(batch.to(device), epoch + i / steps)
                 state.seconds = time.monotonic() - started
                 bar.show(state, epoch + i / steps, batch)
@@ -104,7 +122,7 @@ def fit(
             if interrupted.is_set() or time.monotonic() > limit:
                 break
     state.save()
-    finished = state.step == steps * run.all_epochs
+    finished = state.step == steps * settings.all_epochs
     if finished:
         model.load_state_dict(state.trained.state_dict())
     return Fitted(finished, state.log, state.seconds)
@@ -161,7 +179,7 @@ def _without_denormals() -> Iterator[None]:
 class _ProgressBar:
     """A progress bar where tqdm is installed, silence elsewhere."""
 
-    def __init__(self, total: int, state: _State, progress: bool):
+    def __init__(self, total: int, state: TrainingState, progress: bool):
         self.bar = None
         if progress:
             with suppress(ImportError):  # a bare machine trains in silence
@@ -170,14 +188,14 @@ class _ProgressBar:
                 self.bar = tqdm(total=total, initial=state.step, mininterval=0.5, unit="step")
         self.sequences, self.shown = 0, time.monotonic()
 
-    def __enter__(self):
+    def __enter__(self) -> "_ProgressBar":
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         if self.bar is not None:
             self.bar.close()
 
-    def show(self, state: _State, epoch: float, batch: Batch) -> None:
+    def show(self, state: TrainingState, epoch: float, batch: Batch) -> None:
         if self.bar is None:
             return
         self.sequences += len(batch.tokens) if batch.repeats is None else int(batch.repeats.sum())
@@ -185,12 +203,8 @@ class _ProgressBar:
         now = time.monotonic()
         if now - self.shown < 0.5:
             return
-        count = max(state.sums[4].item(), 1)
-        reconstruction, kl, exact = (state.sums[1:4] / count).tolist()
-        shown = {"rec": f"{reconstruction:.3g}", "kl": f"{kl:.3g}", "exact": f"{exact:.3f}"}
-        shown["beta"] = f"{state.beta(epoch):.3g}"
-        if state.run.temperature is not None:
-            shown["tau"] = f"{state.run.temperature(epoch):.2g}"
+        terms = state.means() | state.weights(epoch)
+        shown = {name: f"{value:.3g}" for name, value in terms.items() if value is not None}
         shown["seq/s"] = f"{self.sequences / (now - self.shown):.0f}"
         self.bar.set_postfix(shown, refresh=False)
         self.sequences, self.shown = 0, now

@@ -17,6 +17,7 @@ __all__ = [
     "Piecewise",
     "Schedule",
     "Step",
+    "schedule_of",
     "stretch",
 ]
 
@@ -44,7 +45,7 @@ class Linear:
     begin: float
     finish: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_range(self.begin, self.finish)
 
     def __call__(self, epoch: float) -> float:
@@ -65,7 +66,7 @@ class LogLinear:
     begin: float
     finish: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_range(self.begin, self.finish)
         if min(self.start, self.end) <= 0:
             raise ValueError(f"start, end are {self.start}, {self.end}; expected positive numbers")
@@ -85,7 +86,7 @@ class Piecewise:
 
     knots: tuple[tuple[float, float], ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         epochs = [epoch for epoch, _ in self.knots]
         if len(epochs) < 2 or any(a >= b for a, b in pairwise(epochs)):
             raise ValueError(f"knots are {self.knots}; expected two or more, in order of their epochs")
@@ -122,7 +123,7 @@ class Cosine:
     warmup: float
     finish: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_range(self.warmup, self.finish)
 
     def __call__(self, epoch: float) -> float:
@@ -151,9 +152,8 @@ class HoldAccuracy:
     start: float
     gain: float = 0.02
 
-    def __post_init__(self):
-        if isinstance(self.target, int | float):
-            object.__setattr__(self, "target", Constant(float(self.target)))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "target", schedule_of(self.target))
         if not self.start > 0:
             raise ValueError(f"start is {self.start}; expected a positive weight")
 
@@ -162,11 +162,16 @@ class HoldAccuracy:
 
     def follow(self, weight: float, accuracy: float, epoch: float) -> float:
         """The weight after a step of that accuracy."""
-        return max(weight * math.exp(self.gain * (accuracy - self.target(epoch))), self.start)
+        return max(weight * math.exp(self.gain * (accuracy - schedule_of(self.target)(epoch))), self.start)
 
 
 Schedule = Constant | Linear | LogLinear | Piecewise | Step | Cosine | HoldAccuracy
 """Any of them."""
+
+
+def schedule_of(value: Schedule | float) -> Schedule:
+    """The schedule itself; of a number the one that stays there."""
+    return Constant(float(value)) if isinstance(value, int | float) else value
 
 
 def stretch(schedule: Schedule, factor: float) -> Schedule:
@@ -178,7 +183,7 @@ def stretch(schedule: Schedule, factor: float) -> Schedule:
     if isinstance(schedule, Piecewise):
         return Piecewise(tuple((epoch * factor, value) for epoch, value in schedule.knots))
     if isinstance(schedule, HoldAccuracy):
-        return dataclasses.replace(schedule, target=stretch(schedule.target, factor))
+        return dataclasses.replace(schedule, target=stretch(schedule_of(schedule.target), factor))
     times = {"begin", "finish", "every", "warmup"} & set(vars(schedule))
     return dataclasses.replace(schedule, **{t: getattr(schedule, t) * factor for t in times})
 

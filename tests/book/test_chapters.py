@@ -7,9 +7,9 @@ from browser import BROWSER
 from test_records import check_whole
 
 from ddvae.book.regenerate import CHAPTERS, reproduce
-from ddvae.papers.dd_vae.presets import PRESETS
-from ddvae.experiments.smiles import Smiles
 from ddvae.experiments.record import read_record
+from ddvae.experiments.smiles import Smiles
+from ddvae.papers.dd_vae.presets import PRESETS
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,10 @@ import pytest
 
 from ddvae import __main__
 from ddvae.book import regenerate as book
-from ddvae.figures import style as plots
 from ddvae.book.chapter import Chapter
-from ddvae.book.regenerate import choose_chapters, reproduce
 from ddvae.book.index_page import index_page
+from ddvae.book.regenerate import choose_chapters, reproduce
+from ddvae.figures import style as plots
 
 
 def notebook(body, name, folder):

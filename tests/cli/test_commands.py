@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ddvae.__main__ import main
 from ddvae.book import regenerate as book
-from ddvae.papers.dd_vae import table_three as curves
 from ddvae.experiments import runner as recorder
 from ddvae.optimization import search
-from ddvae.__main__ import main
+from ddvae.papers.dd_vae import table_three as curves
 
 
 @pytest.fixture

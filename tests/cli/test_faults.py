@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 from test_train import start as start_training
 
 from ddvae.__main__ import main
-from ddvae.molecules.chemistry import canonical, heavy_atoms, score_parts, traits
-from ddvae.system.files import load_checkpoint
 from ddvae.experiments.molecule_runs import load_codec
-from ddvae.optimization.search import read_evaluations
+from ddvae.molecules.chemistry import canonical, heavy_atoms, score_parts, traits
 from ddvae.molecules.datasets import own_molecules
+from ddvae.optimization.search import read_evaluations
+from ddvae.system.files import load_checkpoint
 
 FAULTS = int(os.environ.get("DDVAE_FAULTS", 3))
 KILLS = max(1, FAULTS // 3)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from ddvae.system import downloads as sources
-from ddvae.data.images import BinaryImages, binary_mnist, deskew
 from ddvae.data.bits import StringLaw, six_bit_law, six_bit_sample
+from ddvae.data.images import BinaryImages, binary_mnist, deskew
 from ddvae.data.vocabulary import Vocabulary
+from ddvae.system import downloads as sources
 
 MNIST = Path(os.environ.get("DDVAE_DATA", "missing")) / "mnist"
 needs_mnist = pytest.mark.skipif(not MNIST.is_dir(), reason="DDVAE_DATA holds no mnist folder")

@@ -6,13 +6,12 @@ import pytest
 import torch
 from torch.distributions import Independent, Normal
 
-from ddvae import VAE
-from ddvae import UnitCube
-from ddvae import propose
+from ddvae import VAE, propose
 from ddvae.data.bits import six_bit_law
+from ddvae.evaluation.decoded_plane import decode_plane
 from ddvae.evaluation.reconstruction import sequence_accuracy
 from ddvae.models.networks import SequenceDecoder, SequenceEncoder
-from ddvae.evaluation.decoded_plane import decode_plane
+from ddvae.models.priors import UnitCube
 
 
 def four_quadrants(z):

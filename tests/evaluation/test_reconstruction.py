@@ -6,15 +6,15 @@ import pytest
 import torch
 from torch.distributions import Independent, Uniform
 
-from ddvae import KERNELS
 from ddvae import VAE
-from ddvae import UnitCube
 from ddvae.data.bits import six_bit_law
-from ddvae.papers.dd_vae.table_three import at_accuracy
-from ddvae.mathematics.coding import categorical_kl, jensen_shannon, lossless_limit
 from ddvae.evaluation.codes import classify_neighbours, latent_evenness
 from ddvae.evaluation.reconstruction import image_accuracy
+from ddvae.mathematics.coding import categorical_kl, jensen_shannon, lossless_limit
+from ddvae.mathematics.kernels import KERNELS
 from ddvae.models.networks import Decoder
+from ddvae.models.priors import UnitCube
+from ddvae.papers.dd_vae.table_three import at_accuracy
 
 
 class Quadrants(Decoder):

@@ -4,14 +4,13 @@ import pytest
 import torch
 from torch.distributions import Independent, Uniform, kl_divergence
 
-from ddvae import KERNELS
-from ddvae import UnitCube
 from ddvae import propose
 from ddvae.data.bits import six_bit_law
-from ddvae.mathematics.coding import guillotine_cells
 from ddvae.experiments.bricks import set_supports
-from ddvae.mathematics.coding import lossless_limit
+from ddvae.mathematics.coding import guillotine_cells, lossless_limit
+from ddvae.mathematics.kernels import KERNELS
 from ddvae.models.networks import SequenceEncoder
+from ddvae.models.priors import UnitCube
 
 
 @pytest.fixture(params=["product", "any"])

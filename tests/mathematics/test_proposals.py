@@ -10,12 +10,9 @@ from scipy import integrate
 from torch.distributions import Independent, Normal, TransformedDistribution, Uniform, kl_divergence
 from torch.distributions.transforms import AffineTransform
 
-from ddvae import KERNELS
-from ddvae import PROPOSALS
-from ddvae import KernelProposal
-from ddvae import PowerKernel
-from ddvae import into_unit_cube
-from ddvae import propose
+from ddvae import KernelProposal, propose
+from ddvae.mathematics.kernels import KERNELS, PowerKernel
+from ddvae.mathematics.proposals import PROPOSALS, into_unit_cube
 from ddvae.papers.dd_vae.printed import TABLE_1, TABLE_2, printed_kl
 
 every_kernel = pytest.mark.parametrize("name", list(KERNELS))

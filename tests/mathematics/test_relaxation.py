@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import exp, log, mp, mpf
 
-from ddvae import log_relaxed_indicator
 from ddvae import relaxed_argmax_log_prob
-from ddvae import relaxed_indicator
+from ddvae.mathematics.relaxation import log_relaxed_indicator, relaxed_indicator
 
 TEMPERATURES = [0.5, 0.1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]
 

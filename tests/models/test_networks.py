@@ -4,7 +4,15 @@ import pytest
 import torch
 from torch.distributions import Independent
 
-from ddvae.models.networks import UNDEFINED, DenseDecoder, DenseEncoder, ProposalHead, SequenceDecoder, SequenceEncoder, unique_argmax
+from ddvae.models.networks import (
+    UNDEFINED,
+    DenseDecoder,
+    DenseEncoder,
+    ProposalHead,
+    SequenceDecoder,
+    SequenceEncoder,
+    unique_argmax,
+)
 
 
 def sequence_decoder(length=5):

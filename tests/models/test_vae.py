@@ -6,16 +6,12 @@ import pytest
 import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal, kl_divergence
 
-from ddvae import VAE
-from ddvae import Batch
-from ddvae import StandardNormal
-from ddvae import UnitCube
-from ddvae import argmax_elbo
-from ddvae import elbo
-from ddvae import relaxed_elbo
+from ddvae import VAE, argmax_elbo, elbo, relaxed_elbo
+from ddvae.data.batches import Batch
 from ddvae.data.bits import six_bit_law
 from ddvae.models.networks import SequenceDecoder, SequenceEncoder
 from ddvae.models.objectives import moment_gap
+from ddvae.models.priors import StandardNormal, UnitCube
 
 
 def small_model(proposal="uniform", squash="tanh"):

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from ddvae.__main__ import main
+from ddvae.experiments.molecule_runs import load_codec
+from ddvae.experiments.runner import train
 from ddvae.molecules.codec import Codec
 from ddvae.system.files import save_checkpoint
-from ddvae.experiments.runner import train
-from ddvae.experiments.molecule_runs import load_codec
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddvae.molecules import fingerprints as tanimoto
 from ddvae.engine.precision import has_bfloat16_unit
+from ddvae.molecules import fingerprints as tanimoto
 from ddvae.molecules.fingerprints import mean_similarities, nearest_similarities
 
 

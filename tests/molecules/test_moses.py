@@ -11,10 +11,9 @@ import pytest
 
 from ddvae.__main__ import main
 from ddvae.molecules.chemnet import extrapolated_fcd, fcd, fcd_interval
-from ddvae.molecules.moses import evaluate
-from ddvae.molecules.moses import molecules_behind, profile
-from ddvae.molecules.moses_statistics import moses_reference
 from ddvae.molecules.datasets import moses_strings
+from ddvae.molecules.moses import evaluate, molecules_behind, profile
+from ddvae.molecules.moses_statistics import moses_reference
 
 KEYS = (
     "valid unique@1000 unique@10000 FCD/Test SNN/Test Frag/Test Scaf/Test FCD/TestSF SNN/TestSF Frag/TestSF "

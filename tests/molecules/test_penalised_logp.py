@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from ddvae.molecules import penalised_logp as module
-from ddvae.molecules.penalised_logp import COMMON, Constants, parts, score
 from ddvae.molecules.datasets import zinc
+from ddvae.molecules.penalised_logp import COMMON, Constants, parts, score
 
 # JT-VAE's stored best molecules (Jin et al., 2018).
 GOLDEN = {

@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddvae.molecules import datasets as smiles
 from ddvae.data.vocabulary import Vocabulary
+from ddvae.molecules import datasets as smiles
 from ddvae.molecules.datasets import MOSES, ZINC, Molecules, moses, moses_strings, own_molecules, zinc
 from ddvae.molecules.smiles_files import read_smiles, smiles_column
 

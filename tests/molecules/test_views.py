@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from ddvae.molecules.chemistry import canonical
 from ddvae.data.bits import six_bit_law
-from ddvae.widgets.bricks import BrickView
-from ddvae.widgets.digits import DigitView
+from ddvae.experiments.molecule_runs import load_codec
+from ddvae.molecules.chemistry import canonical
 from ddvae.molecules.latent_plane import MoleculeView
 from ddvae.papers.dd_vae.zinc.codes import zinc_models
-from ddvae.experiments.molecule_runs import load_codec
+from ddvae.widgets.bricks import BrickView
+from ddvae.widgets.digits import DigitView
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,16 @@ import pytest
 import torch
 from botorch.acquisition.analytic import LogExpectedImprovement
 
-from ddvae.optimization.acquisitions import ACQUISITIONS, Box, View, _best, _side, _Surrogate, next_codes, trust_region
+from ddvae.optimization.acquisitions import (
+    ACQUISITIONS,
+    Box,
+    View,
+    _best,
+    _side,
+    _Surrogate,
+    next_codes,
+    trust_region,
+)
 from ddvae.optimization.sparse_gp import SparseGP
 
 SUMMIT = torch.tensor([0.3, -0.2, 0.1]).double()

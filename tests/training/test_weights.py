@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddvae.training.weights import compacted, expanded
 from ddvae.system.files import load_checkpoint, save_checkpoint
+from ddvae.training.weights import compacted, expanded
 
 
 @given(st.integers(1, 5), st.integers(1, 7), st.floats(1e-6, 1e6))

@@ -1,11 +1,13 @@
 """The published runs on molecules (Sections 4.3 and 4.4), and short ones for two cores."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
-from ...experiments.preset import READINGS
+from ...experiments.preset import Recipe
 from ...experiments.smiles import Smiles
 from ...training.schedules import Cosine, HoldAccuracy, Linear, LogLinear, Piecewise, Schedule, Step
-from ...training.settings import Run
+from ...training.settings import Settings
+from .readings import objective
 
 __all__ = ["published_smiles"]
 
@@ -20,7 +22,7 @@ class _Published:
         sizes: Hidden units and layers.
         beta: First and last weight of DD-VAE, of VAE.
         beta_epochs: When the weight begins and ends to rise.
-        temperature, learning_rate, clip_value, seeds: See `Run` and `Preset`.
+        temperature, learning_rate, clip_value, seeds: See `Settings`, `Recipe` and `Preset`.
         short: Epochs at "laptop" and "hours"; least weight there of DD-VAE, of VAE; accuracy held.
         large_epochs: Of `EPOCH` molecules, of the `large` runs.
     """
@@ -40,22 +42,16 @@ class _Published:
     def preset(self, collection: str, kernel: str, deterministic: bool) -> Smiles:
         """A published run."""
         laptop, hours, least, accuracy = self.short
-        run = Run(
-            epochs=200,
-            learning_rate=self.learning_rate,
-            beta=Linear(*self.beta[not deterministic], *self.beta_epochs),
-            temperature=self.temperature if deterministic else None,
-            scores=READINGS["released"]["scores"] if deterministic else None,
-            reduction=READINGS["released"]["reduction"],
-            clip_value=self.clip_value,
-            precision="bfloat16",
-        )
+        settings = Settings(200, self.learning_rate, clip_value=self.clip_value, precision="bfloat16")
+        beta = Linear(*self.beta[not deterministic], *self.beta_epochs)
+        annealed = objective("released", beta, self.temperature if deterministic else None)
         letter = "G" if kernel == "gaussian" else "T"
         return Smiles(
+            _name(collection.lower(), kernel, deterministic),
             f"{'DD-VAE' if deterministic else 'VAE'} ({letter})",
             f"Section {self.section}, released settings",
             kernel,
-            run,
+            Recipe(settings, annealed),
             epochs={"smoke": 2, "laptop": laptop, "hours": hours},
             seeds=self.seeds,
             collection=collection,
@@ -72,7 +68,8 @@ class _Published:
         falling = Piecewise(((0, 0.93), (44, 0.93), (64, 0.68)))
         run = _short(64, deterministic, self.short[2][not deterministic], falling)
         published = self.preset(collection, kernel, deterministic)
-        return _another(published, replace(run, batch_size=128), "small", hidden_size=256, num_layers=1)
+        name = _name("moses-sweep", kernel, deterministic)
+        return _another(published, name, run.changed(batch_size=128), "small", hidden_size=256, num_layers=1)
 
     def large(self, collection: str, kernel: str, deterministic: bool) -> Smiles:
         """A run at the published size for minutes of a GPU: MOSES' swept as above, ZINC's held at 96 %.
@@ -83,41 +80,41 @@ class _Published:
         epochs = self.large_epochs
         if collection == "MOSES":
             accuracy = Piecewise(((0, 0.95), (0.4 * epochs, 0.95), (epochs, 0.68)))
-            run = _short(epochs, deterministic, 0.0015 if deterministic else 0.0005, accuracy)
-            run = replace(run, averaging=0.999)
+            run = _short(epochs, deterministic, 0.0015 if deterministic else 0.0005, accuracy, cold=0.2)
+            run = run.changed(averaging=0.999)
         else:
-            run = _short(epochs, deterministic, 0.0006 if deterministic else 0.0002, 0.96)
-        if deterministic:
-            run = replace(run, temperature=replace(run.temperature, finish=0.2 * epochs))
+            run = _short(epochs, deterministic, 0.0006 if deterministic else 0.0002, 0.96, cold=0.2)
         published = self.preset(collection, kernel, deterministic)
-        return _another(published, replace(run, batch_size=512), "large")
+        name = _name(f"{collection.lower()}-large", kernel, deterministic)
+        return _another(published, name, run.changed(batch_size=512), "large")
 
 
-def _another(published: Smiles, run: Run, word: str, **sizes) -> Smiles:
+def _another(published: Smiles, name: str, recipe: Recipe, word: str, **sizes: Any) -> Smiles:
     """A run that stands in for a published one, at its sizes or others."""
     return replace(
         published,
+        name=name,
         title=f"{published.title}, {word}",
         source=f"{published.source.partition(',')[0]}, a shorter run" + " of a smaller model" * bool(sizes),
-        run=run,
+        recipe=recipe,
         epochs={"smoke": 2, "laptop": 15},
-        short=run,
+        short=recipe,
         **sizes,
     )
 
 
-def _short(epochs: int, deterministic: bool, weight: float, accuracy: Schedule | float) -> Run:
-    return Run(
-        epochs=epochs,
-        learning_rate=Cosine(3e-3, warmup=0.03 * epochs, finish=epochs),
-        beta=HoldAccuracy(accuracy, start=weight),
-        temperature=LogLinear(0.2, 0.1, begin=0, finish=0.5 * epochs) if deterministic else None,
-        batch_size=256,
-        scores="log_prob" if deterministic else None,
-        reduction="mean",
-        clip_norm=1.0,
-        precision="bfloat16",
-    )
+def _name(prefix: str, kernel: str, deterministic: bool) -> str:
+    return f"{prefix}-{'ddvae' if deterministic else 'vae'}-{kernel}"
+
+
+def _short(
+    epochs: int, deterministic: bool, weight: float, accuracy: Schedule | float, cold: float = 0.5
+) -> Recipe:
+    """A run that holds an accuracy; its temperature has fallen after the share `cold` of the epochs."""
+    temperature = LogLinear(0.2, 0.1, begin=0, finish=cold * epochs) if deterministic else None
+    rate = Cosine(3e-3, warmup=0.03 * epochs, finish=epochs)
+    settings = Settings(epochs, rate, batch_size=256, clip_norm=1.0, precision="bfloat16")
+    return Recipe(settings, objective("released", HoldAccuracy(accuracy, start=weight), temperature))
 
 
 _PUBLISHED = {
@@ -150,15 +147,15 @@ _PUBLISHED = {
 }
 
 
-def published_smiles() -> dict[str, Smiles]:
-    """The published runs by name, and of each a shorter one; of MOSES' also one of a smaller model."""
-    presets = {}
+def published_smiles() -> list[Smiles]:
+    """The published runs, and of each a shorter one; of MOSES' also one of a smaller model."""
+    presets = []
     for collection, published in _PUBLISHED.items():
         for kernel in published.kernels:
-            for method in ("ddvae", "vae"):
-                name, which = f"{method}-{kernel}", (collection, kernel, method == "ddvae")
-                presets[f"{collection.lower()}-{name}"] = published.preset(*which)
+            for deterministic in (True, False):
+                which = (collection, kernel, deterministic)
+                presets.append(published.preset(*which))
                 if collection == "MOSES":
-                    presets[f"moses-sweep-{name}"] = published.sweep(*which)
-                presets[f"{collection.lower()}-large-{name}"] = published.large(*which)
+                    presets.append(published.sweep(*which))
+                presets.append(published.large(*which))
     return presets

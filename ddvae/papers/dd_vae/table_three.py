@@ -92,7 +92,7 @@ def table_runs(
     for title, name in chosen.items():
         preset = f"moses-{name}" if budget == "full" else f"moses-sweep-{name}"
         seeds = range(1, PRESETS[preset].seeds + 1) if budget == "full" else (seed,)
-        found[title] = obtain(preset, budget, out, seeds, device, watch)
+        found[title] = obtain(PRESETS[preset], budget, out, seeds, device, watch)
     return found
 
 
@@ -114,7 +114,7 @@ def variation_runs(
     for word, change in VARIATIONS.items():
         with suppress(FileNotFoundError):
             kept = budget if budget in ("hours", "full") else "recorded"
-            found[change.title] = obtain(f"moses-variation-{word}", kept, out, (seed,), device)[0]
+            found[change.title] = obtain(PRESETS[f"moses-variation-{word}"], kept, out, (seed,), device)[0]
     return found
 
 

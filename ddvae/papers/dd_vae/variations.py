@@ -1,12 +1,14 @@
 """Presets that differ from another in one thing: for Table 3 beyond the paper, and for the audit."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from ...experiments.preset import READINGS, Preset
+from ...experiments.bricks import Bricks
 from ...experiments.smiles import Smiles
-from ...training.schedules import HoldAccuracy, Linear, LogLinear, Piecewise, stretch
+from ...training.schedules import HoldAccuracy, Linear, LogLinear, Piecewise
 from ...training.settings import FineTuning
-from .smiles_presets import published_smiles
+from .readings import READINGS, under
 
 __all__ = ["SWITCHES", "VARIATIONS", "switched", "variations"]
 
@@ -16,10 +18,10 @@ EPOCHS = 28
 
 @dataclass(frozen=True)
 class _Change:
-    """One idea to change in the common recipe: `title` says it, `settings` are fields of `Run`."""
+    """One idea to change in the common recipe: `title` says it, `settings` are fields of a `Recipe`."""
 
     title: str
-    settings: dict
+    settings: Mapping[str, Any]
 
 
 def _falling(begin: float) -> HoldAccuracy:
@@ -46,30 +48,33 @@ VARIATIONS = {
 }
 """By the last word of a preset's name, `moses-variation-<word>`."""
 VARIATIONS["best"] = _Change(
-    "best: longer fall and weights averaged", VARIATIONS["fall"].settings | VARIATIONS["averaged"].settings
+    "best: longer fall and weights averaged",
+    {**VARIATIONS["fall"].settings, **VARIATIONS["averaged"].settings},
 )
 
 
-def variations() -> dict[str, Smiles]:
-    """DD-VAE (T) of the sweeps' size with each change."""
-    sweep = published_smiles()["moses-sweep-ddvae-triweight"]
-    shorter = {
-        name: stretch(getattr(sweep.short, name), EPOCHS / sweep.short.epochs)
-        for name in ("learning_rate", "temperature")
-    }
-    common = replace(sweep.short, epochs=EPOCHS, beta=_falling(0.7), **shorter)
-    return {
-        f"moses-variation-{word}": replace(
+def variations(smiles: list[Smiles]) -> list[Smiles]:
+    """DD-VAE (T) of the sweeps' size with each change.
+
+    Args:
+        smiles: Among them the sweep `moses-sweep-ddvae-triweight`.
+    """
+    sweep = next(preset for preset in smiles if preset.name == "moses-sweep-ddvae-triweight")
+    common = sweep.recipe.over(EPOCHS).changed(beta=_falling(0.7))
+    changed = {word: common.changed(**change.settings) for word, change in VARIATIONS.items()}
+    return [
+        replace(
             sweep,
-            title=f"DD-VAE (T), {change.title}",
+            name=f"moses-variation-{word}",
+            title=f"DD-VAE (T), {VARIATIONS[word].title}",
             source="beyond the paper",
-            run=replace(common, **change.settings),
-            short=replace(common, **change.settings),
+            recipe=recipe,
+            short=recipe,
             epochs={"smoke": 2, "laptop": 12},
             seeds=1,
         )
-        for word, change in VARIATIONS.items()
-    }
+        for word, recipe in changed.items()
+    ]
 
 
 SWITCHES = {
@@ -85,28 +90,34 @@ SWITCHES = {
 `bricks-switch-<word>`."""
 
 
-def switched(uniform: Preset, tricube: Preset) -> dict[str, Preset]:
+def switched(uniform: Bricks, tricube: Bricks) -> list[Bricks]:
     """The released runs on six-bit strings, each with one thing as in the paper's text.
 
     Args:
         uniform: DD-VAE U/U, the one to switch but for beta, which it has as in the text.
         tricube: DD-VAE U/T.
     """
-    text = READINGS["paper"]
+    text, recipe = READINGS["paper"], uniform.recipe
+    annealed: tuple[Any, Any] = (uniform.recipe.objective, tricube.recipe.objective)
+    rate = recipe.settings.rate(recipe.settings.epochs)
+    linear = Linear(**vars(annealed[0].temperature))
+    whole = replace(annealed[1].beta, end=1.0)
     changed = {
-        name: replace(uniform, run=replace(uniform.run, **{name: text[name]}))
-        for name in ("scores", "reduction")
+        "scores": replace(uniform, recipe=recipe.changed(scores=text["scores"])),
+        "reduction": replace(uniform, recipe=recipe.changed(reduction=text["reduction"])),
+        "squash": replace(uniform, squash=text["squash"]),
+        "text": under(uniform, "paper"),
+        "beta": replace(tricube, recipe=tricube.recipe.changed(beta=whole)),
+        "tuned": replace(uniform, recipe=recipe.changed(fine_tuning=FineTuning(20, rate))),
+        "linear": replace(uniform, recipe=recipe.changed(temperature=linear)),
     }
-    changed["squash"] = replace(uniform, squash=text["squash"])
-    changed["text"] = uniform.under("paper")
-    changed["beta"] = replace(tricube, run=replace(tricube.run, beta=replace(tricube.run.beta, end=1.0)))
-    rate = uniform.run.learning_rate(uniform.run.epochs)
-    changed["tuned"] = replace(uniform, run=replace(uniform.run, fine_tuning=FineTuning(20, rate)))
-    linear = Linear(**vars(uniform.run.temperature))
-    changed["linear"] = replace(uniform, run=replace(uniform.run, temperature=linear))
-    return {
-        f"bricks-switch-{word}": replace(
-            preset, title=f"{preset.title}, {SWITCHES[word]}", source="the audit", seeds=3
+    return [
+        replace(
+            preset,
+            name=f"bricks-switch-{word}",
+            title=f"{preset.title}, {SWITCHES[word]}",
+            source="the audit",
+            seeds=3,
         )
         for word, preset in changed.items()
-    }
+    ]

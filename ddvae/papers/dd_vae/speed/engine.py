@@ -5,21 +5,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_sequence
 
+from ....data.vocabulary import Vocabulary
 from ....engine import native
 from ....engine.gru import GRU
 from ....engine.precision import autocast
+from ....experiments.preset import Recipe
 from ....experiments.record import recorded
 from ....experiments.smiles import Smiles
 from ....mathematics.kernels import KERNELS
 from ....molecules.datasets import Molecules
-from ....training.state import _State
+from ....training.state import TrainingState
 from ..presets import PRESETS
 from .released import RejectionSampler, Released, released_batches
 
@@ -60,11 +61,17 @@ GOALS = {
 """What is wanted at least, and aimed at; for memory at most."""
 
 
-def our_state(preset: Smiles, precision: str, seed: int = 0) -> _State:
+def our_state(preset: Smiles, precision: str, seed: int = 0, **changes) -> TrainingState:
     """Model, optimiser and settings as `fit` has them, with the published run's choices."""
     torch.manual_seed(seed)
-    run = replace(preset.run, precision=precision)
-    return _State(preset.model().train(), run, 1, autocast("cpu", precision))
+    recipe = preset.recipe.changed(precision=precision, **changes)
+    objective = recipe.to_maximise()
+    return TrainingState(preset.model().train(), recipe.settings, objective, 1, autocast("cpu", precision))
+
+
+def _published_weights(recipe: Recipe) -> tuple[float, float, float | None]:
+    """Temperature and beta at the beginning, and where gradients are clamped."""
+    return recipe.objective.temperature(0.0), recipe.objective.beta(0.0), recipe.settings.clip_value
 
 
 def our_batches(molecules: Molecules, batch: int, seed: int = 0) -> Iterator:
@@ -96,13 +103,13 @@ def rates(baseline: Callable[[], int], ours: Callable[[], int], rounds: int) -> 
 def training_step(label: str, precision: str, rounds: int = 3, batch: int = 512) -> dict[str, float]:
     """Molecules a second of one whole step: forward, backward, clipping, Adam."""
     preset = PRESETS[MODELS[label]]
-    molecules, run = preset.molecules("test"), preset.run
+    molecules, recipe = preset.molecules("test"), preset.recipe
     state, released = our_state(preset, precision), Released(preset.model())
     theirs, batches = released_batches(molecules, batch), our_batches(molecules, batch)
 
     def released_step() -> int:
         strings = next(theirs)
-        released.step(strings, run.temperature(0.0), run.beta(0.0), run.clip_value)
+        released.step(strings, *_published_weights(recipe))
         return len(strings)
 
     def our_steps() -> int:
@@ -151,9 +158,10 @@ def _seconds(work: Callable[[], object]) -> float:
 def decoding(label: str, rounds: int = 3, codes: int = 10_000) -> dict[str, float]:
     """Molecules a second from codes of the prior, by the recorded model; the baseline does a tenth."""
     record = recorded(MODELS[label].replace("-", "-large-", 1))[0]  # the run that is kept with weights
-    model, vocabulary = record.model(), record.preset.vocabulary
+    model = record.model()
+    vocabulary = Vocabulary(model.architecture["symbols"], ends=True)
     released = Released(model)
-    z = torch.randn(codes, record.preset.latent_size)
+    z = torch.randn(codes, model.architecture["latent_size"])
 
     def ours() -> int:
         with torch.no_grad(), autocast("cpu", "bfloat16"):
@@ -265,14 +273,13 @@ def precision_gap(label: str, steps: int = 2_000, batch: int = 32, every: int = 
 def _losses(label: str, precision: str, steps: int, batch: int, every: int) -> list[float]:
     """Negative objective of a training, averaged over `every` steps."""
     preset = PRESETS[MODELS[label]]
-    state = our_state(preset, precision)
-    state.run = replace(state.run, clip_value=None, clip_norm=1.0)
+    state = our_state(preset, precision, clip_value=None, clip_norm=1.0)
     batches, values = our_batches(preset.molecules("test"), batch), []
     for step in range(steps):
         state.advance(next(batches), 0.0)
         if (step + 1) % every == 0:
-            values.append(-(state.sums[0] / state.sums[4]).item())
-            state.sums.zero_()
+            values.append(-state.means()["value"])
+            state.end_epoch(step)
     return values
 
 
@@ -291,7 +298,7 @@ def _in_a_process(program: str, *arguments) -> float:
 
 def _memory_of(label: str, way: str) -> float:
     preset = PRESETS[MODELS[label]]
-    molecules, run = preset.molecules("test").first(2048), preset.run
+    molecules, recipe = preset.molecules("test").first(2048), preset.recipe
     state, released = our_state(preset, "bfloat16"), Released(preset.model())
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak of loading
     before = _peak_kilobytes()
@@ -300,7 +307,7 @@ def _memory_of(label: str, way: str) -> float:
         if way == "ours":
             state.advance(next(ours), 0.0)
         else:
-            released.step(next(theirs), run.temperature(0.0), run.beta(0.0), run.clip_value)
+            released.step(next(theirs), *_published_weights(recipe))
     return (_peak_kilobytes() - before) / 1024
 
 
@@ -346,9 +353,9 @@ def released_progress(label: str, minutes: float, batch: int = 512) -> list[dict
     preset = PRESETS[MODELS[label]]
     torch.manual_seed(0)
     released, batches = Released(preset.model()), released_batches(preset.molecules("train"), batch)
-    run, started, rows = preset.run, time.monotonic(), []
+    recipe, started, rows = preset.recipe, time.monotonic(), []
     while not rows or rows[-1]["minutes"] < minutes:
-        exact = released.step(next(batches), run.temperature(0.0), run.beta(0.0), run.clip_value)
+        exact = released.step(next(batches), *_published_weights(recipe))
         passed = (time.monotonic() - started) / 60
         rows.append({"model": label, "minutes": passed, "molecules": (len(rows) + 1) * batch, "exact": exact})
     return rows

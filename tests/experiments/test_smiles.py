@@ -1,16 +1,19 @@
 """The presets on molecules: published settings, budgets, readings, exact resumption."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 import torch
 
-from ddvae.papers.dd_vae.presets import PRESETS
-from ddvae.system.files import load_checkpoint
 from ddvae.evaluation.reconstruction import reconstruction
-from ddvae.molecules.moses import validity
-from ddvae.experiments.smiles import EPOCH, Smiles
 from ddvae.experiments.runner import train
+from ddvae.experiments.smiles import EPOCH, Smiles
+from ddvae.molecules.datasets import own_molecules
+from ddvae.molecules.moses import validity
+from ddvae.papers.catalogue import PRESETS
+from ddvae.papers.dd_vae.readings import under
+from ddvae.system.files import load_checkpoint
+from ddvae.training.annealed_objectives import AnnealedELBO, AnnealedRelaxedELBO
 
 ALL = [name for name, preset in PRESETS.items() if isinstance(preset, Smiles)]
 NAMES = [name for name in ALL if not {"sweep", "large", "variation"} & set(name.split("-"))]
@@ -29,10 +32,10 @@ def test_every_published_run_is_there():
 def test_published_settings(name):
     """The table of the published runs' hyper-parameters."""
     preset, (collection, method, kernel) = PRESETS[name], name.split("-")
-    run = preset.scaled_run("full", seed=1)
+    run, falling = vars(preset.scaled("full", seed=1)).values()
     assert (run.epochs, run.batch_size, preset.proposal) == (200, 512, kernel)
     sizes = {"moses": (512, 2), "zinc": (1024, 1)}[collection]
-    assert (preset.hidden_size, preset.num_layers) == sizes and preset.latent_size == 64
+    assert (preset.hidden_size, preset.num_layers) == sizes
     betas = {
         ("moses", "vae"): (20, 0.0005, 200, 0.01),
         ("moses", "ddvae"): (20, 0.0015, 200, 0.02),
@@ -40,14 +43,14 @@ def test_published_settings(name):
         ("zinc", "ddvae"): (0, 1e-3, 50, 0.02),
     }
     begin, low, finish, high = betas[collection, method]
-    assert run.beta(begin) == low and run.beta(finish) == pytest.approx(high) == run.beta(200)
-    assert run.clip_value == {"moses": 10, "zinc": 2}[collection] and run.reduction == "mean"
+    assert falling.beta(begin) == low and falling.beta(finish) == pytest.approx(high) == falling.beta(200)
+    assert run.clip_value == {"moses": 10, "zinc": 2}[collection] and falling.reduction == "mean"
     if method == "vae":
-        assert run.temperature is None
+        assert isinstance(falling, AnnealedELBO) and not isinstance(falling, AnnealedRelaxedELBO)
     else:
         ends = {"moses": ((0, 0.2), (10, 0.1)), "zinc": ((0, 1e-3), (100, 1e-4))}[collection]
-        assert all(run.temperature(epoch) == pytest.approx(value) for epoch, value in ends)
-        assert run.scores == "log_prob"
+        assert all(falling.temperature(epoch) == pytest.approx(value) for epoch, value in ends)
+        assert falling.scores == "log_prob"
     rates = {"moses": (5e-4, 2.5e-4, 2.5e-4), "zinc": (5e-4, 5e-4, 2.5e-4)}[collection]
     assert [run.learning_rate(epoch) for epoch in (0, 20, 50)] == pytest.approx(list(rates))
 
@@ -63,22 +66,20 @@ def test_sizes_and_budgets(name):
 
 def test_readings_change_what_they_say_and_nothing_else():
     for name, preset in PRESETS.items():
-        paper, released = preset.under("paper"), preset.under("released")
-        changed = {
-            key
-            for key, value in asdict(paper.scaled_run("full", 1)).items()
-            if value != asdict(released.scaled_run("full", 1))[key]
-        }
-        assert changed == ({"reduction"} if preset.run.temperature is None else {"scores", "reduction"}), name
+        paper, released = under(preset, "paper"), under(preset, "released")
+        read, coded = (one.scaled("full", 1).describe() for one in (paper, released))
+        changed = {key for key, value in read.items() if value != coded[key]}
+        assert changed == ({"reduction"} if read["temperature"] is None else {"scores", "reduction"}), name
         assert (paper.squash is None) == (preset.squash is None)
     with pytest.raises(ValueError, match="reading is 'text'; expected one of paper, released"):
-        preset.under("text")
+        under(preset, "text")
 
 
 def test_an_interrupted_run_is_bit_identical(tmp_path):
     own = tmp_path / "own.smi"
     own.write_text("\n".join(PRESETS["moses-ddvae-triweight"].molecules("test").first(512).strings()))
-    settings = {"name": "moses-ddvae-triweight", "budget": "smoke", "seed": 3, "progress": False, "own": own}
+    preset = PRESETS["moses-ddvae-triweight"].on(own_molecules(own))
+    settings = {"preset": preset, "budget": "smoke", "seed": 3, "progress": False}
     train(**settings, folder=tmp_path / "whole")
     pieces = 0
     while train(**settings, folder=tmp_path / "cut", resume=True, time_limit=0.0) is None:
@@ -121,6 +122,10 @@ def test_snapshots_leave_the_training_as_it_is():
 
 
 def test_a_sweep_passes_through_the_accuracies_of_table_3():
-    run = PRESETS["moses-sweep-vae-gaussian"].scaled_run("hours", 1)
-    assert run.beta.target(0) == run.beta.target(44) == 0.93 and run.beta.target(64) == pytest.approx(0.68)
-    assert PRESETS["moses-sweep-vae-gaussian"].scaled_run("laptop", 1).beta.target(15) == pytest.approx(0.68)
+    falling, sooner = (
+        PRESETS["moses-sweep-vae-gaussian"].scaled(b, 1).objective for b in ("hours", "laptop")
+    )
+    assert falling.beta.target(0) == falling.beta.target(44) == 0.93 and falling.beta.target(
+        64
+    ) == pytest.approx(0.68)
+    assert sooner.beta.target(15) == pytest.approx(0.68)

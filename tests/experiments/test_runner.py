@@ -1,41 +1,24 @@
-"""Presets and recorded runs."""
+"""Runs trained, interrupted, evaluated, recorded."""
 
 import json
-import math
-import re
-import subprocess
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
-from ddvae.experiments import record as records
-from ddvae.experiments.preset import BUDGETS, READINGS
-from ddvae.papers.dd_vae.presets import PRESETS
-from ddvae.papers.catalogue import find_preset
-from ddvae.system.files import load_checkpoint, save_checkpoint
-from ddvae.experiments.smiles import Smiles
-from ddvae.system.provenance import provenance
-from ddvae.experiments.runner import OF_A_RUN, obtain, train
+from ddvae.experiments import runner
+from ddvae.experiments.bricks import Bricks
+from ddvae.experiments.preset import Recipe
 from ddvae.experiments.record import Record, read_record, recorded
-from ddvae.experiments.molecule_runs import load_codec
+from ddvae.experiments.smiles import Smiles
+from ddvae.molecules.datasets import own_molecules
+from ddvae.papers.catalogue import PRESETS, find_preset, obtain
+from ddvae.training.annealed_objectives import AnnealedELBO
+from ddvae.training.settings import Settings
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_is_whole(name):
-    preset = PRESETS[name]
-    assert preset.title and preset.source
-    for budget in BUDGETS[1:]:
-        run = preset.scaled_run(budget, seed=3)
-        base = preset.base_run(budget)
-        assert run.seed == 3 and run.epochs == preset.epochs.get(budget, base.epochs)
-        assert run.learning_rate(0.5) == pytest.approx(base.learning_rate(0.5 * base.epochs / run.epochs))
-        share = (run.all_epochs - run.epochs) / run.epochs  # fine-tuning is scaled too, to an epoch at least
-        fine = (base.all_epochs - base.epochs) / base.epochs
-        assert abs(share - fine) <= 0.5 / run.epochs or (fine and run.all_epochs == run.epochs + 1)
-    assert preset.scaled_run("full", 1).all_epochs == preset.run.all_epochs
+def train(name, *arguments, **options):
+    return runner.train(find_preset(name), *arguments, **options)
 
 
 @pytest.mark.parametrize("name", [name for name, one in PRESETS.items() if isinstance(one, Smiles)])
@@ -55,32 +38,11 @@ def check_whole(record):
         "weights.pt",
     ]
     assert {"torch", "numpy", "python", "device", "code"} <= set(record.provenance)
-    results, arrays = record.preset.evaluate(record.model(), record.budget)
+    results, arrays = find_preset(record.name).evaluate(record.model(), record.budget)
     assert json.dumps(results) == json.dumps(record.results)
     for key, array in arrays.items():
         assert array.dtype == record.arrays[key].dtype
         assert array.tobytes() == record.arrays[key].tobytes()
-
-
-def test_readings_are_the_published_differences():
-    assert READINGS["paper"] == {"scores": "prob", "reduction": "sum", "squash": "tanh"}
-    for name in ("bricks-ddvae-uniform", "mnist-ddvae-uniform"):
-        run = PRESETS[name].run
-        assert {"scores": run.scores, "reduction": run.reduction, "squash": PRESETS[name].squash} == READINGS[
-            "released"
-        ]
-
-
-def test_published_hyper_parameters():
-    """As listed for the released runs."""
-    uniform = PRESETS["bricks-ddvae-uniform"].run
-    assert (uniform.epochs, uniform.batch_size, uniform.clip_value) == (100, 512, 2.0)
-    assert uniform.beta(100) == 1 and uniform.beta(2) == 0 and uniform.temperature(100) == pytest.approx(1e-3)
-    assert uniform.learning_rate(19) == 5e-3 and uniform.learning_rate(20) == 2.5e-3
-    digits = PRESETS["mnist-ddvae-uniform"].run
-    assert (digits.epochs, digits.batch_size, digits.clip_value) == (150, 512, None)
-    assert digits.beta(4) == 1e-5 and digits.beta(100) == pytest.approx(0.05)
-    assert PRESETS["mnist-vae-gaussian"].run.clip_value == 10
 
 
 def test_a_finished_run_is_read_and_an_interrupted_one_goes_on(tmp_path):
@@ -121,10 +83,10 @@ def test_a_run_may_be_evaluated_later(tmp_path):
 def test_an_evaluation_that_fails_loses_no_training(tmp_path, monkeypatch):
     name = "moses-sweep-ddvae-triweight"
     with monkeypatch.context() as broken:
-        broken.setattr("ddvae.molecules.validity", lambda samples: 1 / 0)
+        broken.setattr("ddvae.experiments.smiles.validity", lambda samples: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             train(name, "smoke", folder=tmp_path, progress=False)
-    monkeypatch.setattr("ddvae.recorder.fit", lambda *_, **__: pytest.fail("trained again"))
+    monkeypatch.setattr("ddvae.experiments.runner.fit", lambda *_, **__: pytest.fail("trained again"))
     assert train(name, "smoke", folder=tmp_path, resume=True, progress=False).results["samples"] == 50
 
 
@@ -133,9 +95,10 @@ def test_without_resume_nothing_of_an_earlier_run_stays(tmp_path):
     train(name, "smoke", seed=1, folder=tmp_path, progress=False)
     (tmp_path / "snapshots").mkdir()
     (tmp_path / "snapshots" / "0058.npy").touch()
-    (tmp_path / "laws-100.json").touch()
+    (tmp_path / "derived").mkdir(exist_ok=True)
+    (tmp_path / "derived" / "laws-100.json").touch()
     assert train(name, "smoke", seed=2, folder=tmp_path, time_limit=0.0, progress=False) is None
-    assert not any((tmp_path / old).exists() for old in ("run.json", "weights.pt", "laws-100.json"))
+    assert not any((tmp_path / old).exists() for old in ("run.json", "weights.pt", "derived"))
     record = train(name, "smoke", seed=2, folder=tmp_path, resume=True, progress=False)
     assert record.seed == 2 and [k for k in record.arrays if k.startswith("snap")] == ["snapshot_0001"]
 
@@ -146,79 +109,41 @@ def test_files_of_others_stay(tmp_path):
     own.write_text("smiles\n" + "CCO\nCCN\n" * 10)
     (tmp_path / "package.json").touch()
     for seed in (1, 2):
-        train("zinc-ddvae-tricube", "smoke", seed=seed, folder=tmp_path, progress=False, own=own)
+        preset = find_preset("zinc-ddvae-tricube").on(own_molecules(own))
+        runner.train(preset, "smoke", seed=seed, folder=tmp_path, progress=False)
         assert own.exists() and (tmp_path / "package.json").exists() and read_record(tmp_path).seed == seed
 
 
 def test_a_damaged_run_is_told_and_may_be_replaced(tmp_path):
     name = "bricks-packed-uniform"
     (tmp_path / "run.json").write_text('{"settings": {"pre')
-    (tmp_path / "laws-100.json").touch()
+    (tmp_path / "derived").mkdir(exist_ok=True)
+    (tmp_path / "derived" / "laws-100.json").touch()
     with pytest.raises(ValueError, match=r"run\.json is no record of a run"):
         train(name, "smoke", folder=tmp_path, resume=True, progress=False)
     assert train(name, "smoke", folder=tmp_path, progress=False).seed == 1
-    assert not (tmp_path / "laws-100.json").exists()
+    assert not (tmp_path / "derived").exists()
 
 
 def test_killed_while_an_earlier_run_is_removed(tmp_path, monkeypatch):
     """What is left is of no run: the next start removes it, even one that would go on."""
     name = "bricks-packed-uniform"
     train(name, "smoke", folder=tmp_path, progress=False)
-    (tmp_path / "laws-100.json").touch()
+    (tmp_path / "derived").mkdir()
+    (tmp_path / "derived" / "laws-100.json").touch()
     unlink = Path.unlink
 
     def interrupted(path, missing_ok=False):
-        if path.name == "laws-100.json":
+        if path.name == "arrays.npz":
             raise KeyboardInterrupt
         unlink(path, missing_ok)
 
     with monkeypatch.context() as killed, pytest.raises(KeyboardInterrupt):
         killed.setattr(Path, "unlink", interrupted)
         train(name, "smoke", seed=2, folder=tmp_path, progress=False)
+    assert (tmp_path / "arrays.npz").exists() and (tmp_path / "derived").exists()
     assert train(name, "smoke", seed=2, folder=tmp_path, resume=True, progress=False).seed == 2
-    assert not (tmp_path / "laws-100.json").exists()
-
-
-def test_an_interrupted_run_is_read_as_it_would_be_evaluated(tmp_path):
-    """The average of its weights, where it takes one."""
-    name = "moses-variation-averaged"
-    assert train(name, "smoke", folder=tmp_path, time_limit=0.0, progress=False) is None
-    kept = load_checkpoint(tmp_path / "checkpoint.pt")
-    kept["average"] = {key: torch.full_like(w, 2) for key, w in kept["average"].items()}
-    save_checkpoint(tmp_path / "checkpoint.pt", kept)
-    assert all((w == 2).all() for w in load_codec(tmp_path).model.parameters())
-
-
-def test_recorded_runs_are_whole():
-    """Every record in data/runs can be read, says what it was, and belongs to a preset."""
-    folders = sorted(p.parent for p in records.RUNS.glob("*/seed*/run.json"))
-    assert folders
-    for folder in folders:
-        record = read_record(folder)
-        assert folder.parent.name == record.name and folder.name == f"seed{record.seed}"
-        assert all(any(path.match(p) for p in OF_A_RUN) for path in folder.iterdir() if path.is_file())
-        assert record.budget in BUDGETS[1:] and record.seconds > 0
-        assert {"torch", "device", "code"} <= set(record.provenance)
-        assert all(np.asarray(array).size for array in record.arrays.values())
-
-
-def test_the_list_of_runs_is_true():
-    text = (records.RUNS / "README.md").read_text()
-    for row in records.inventory():
-        assert row in text, "update the table by python -m ddvae presets"
-
-
-def test_recorded_weights_give_the_recorded_numbers():
-    """E[KL] of a recorded model, computed anew."""
-    record = next(r for r in recorded("bricks-ddvae-uniform") if (r.folder / "weights.pt").exists())
-    from ddvae.data.bits import six_bit_law
-
-    tokens, probs = six_bit_law()
-    with torch.no_grad():
-        model = record.model()
-        kl = torch.distributions.kl_divergence(model.encode(tokens), model.prior())
-    assert (probs * kl).sum().item() == pytest.approx(record.results["mean_kl"], rel=1e-4)
-    assert math.isfinite(record.results["kl"])
+    assert not (tmp_path / "derived").exists()
 
 
 def test_obtain(tmp_path):
@@ -231,20 +156,15 @@ def test_obtain(tmp_path):
         obtain("bricks-vae-gaussian", "huge")
 
 
-def test_wrong_names(tmp_path):
-    with pytest.raises(ValueError, match="preset is 'bricks'; expected one of bricks-ddvae-uniform, "):
-        find_preset("bricks")
-    with pytest.raises(ValueError, match="budget is 'recorded'; expected one of smoke, laptop, hours, full"):
-        train("bricks-ddvae-uniform", "recorded", folder=tmp_path)
-    with pytest.raises(FileNotFoundError, match=r"run.json is missing; expected a finished run"):
-        read_record(tmp_path)
-    (tmp_path / "run.json").write_text("{}")
-    with pytest.raises(ValueError, match=r"run.json is no record of a run"):
-        read_record(tmp_path)
-
-
-def test_provenance_names_code_and_device():
-    found = provenance()
-    assert found["torch"] == torch.__version__ and found["device"].endswith("CPU cores")
-    in_git = not subprocess.run(["git", "rev-parse"], cwd=records.RUNS, capture_output=True).returncode
-    assert re.fullmatch(r"[0-9a-f]{7,}\+?" if in_git else "installed", found["code"])
+def test_a_preset_of_ones_own_is_trained_recorded_and_read(tmp_path, monkeypatch):
+    """No catalogue knows it."""
+    recipe = Recipe(Settings(2, 3e-3, batch_size=64), AnnealedELBO(0.5))
+    mine = Bricks("my-bricks", "Mine", "this test", "gaussian", recipe, seeds=1)
+    monkeypatch.setenv("DDVAE_RUNS", str(tmp_path))
+    trained = runner.train(mine, "smoke", seed=3, folder=tmp_path / "my-bricks" / "seed3", progress=False)
+    (record,) = recorded("my-bricks")
+    assert record.results == trained.results and record.settings["learning_rate"]["value"] == 3e-3
+    assert [row["epoch"] for row in record.log] == [1, 2] and record.log[0]["beta"] == 0.5
+    results, _ = mine.evaluate(record.model(), "smoke")
+    assert json.dumps(results) == json.dumps(record.results)
+    assert runner.obtain(mine, "recorded")[0].folder == record.folder
