@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Printed", "compare", "read_printed"]
+__all__ = ["Printed", "cells", "compare", "read_printed"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Printed:
         better: "lower" or "higher"; "equal" if neither side is better.
         tolerance: Distance that counts as agreement.
         unit: "nats", "%" or "".
+        row, column: Where it stands, if the source is a table.
     """
 
     label: str
@@ -31,6 +32,20 @@ class Printed:
     better: str
     tolerance: float
     unit: str = ""
+    row: str = ""
+    column: str = ""
+
+    def verdict(self, value: float) -> str:
+        """Whether a number "agrees", within the tolerance, or is "better" or "worse".
+
+        It "differs" where neither side is better, and if it is NaN.
+        """
+        difference = value - self.value
+        if abs(difference) <= self.tolerance:
+            return "agrees"
+        if self.better == "equal" or difference != difference:
+            return "differs"
+        return "better" if (difference < 0) == (self.better == "lower") else "worse"
 
 
 def read_printed(path: str | os.PathLike) -> dict[str, Printed]:
@@ -40,6 +55,16 @@ def read_printed(path: str | os.PathLike) -> dict[str, Printed]:
     for row in rows:
         row |= {name: float(row[name]) for name in ("value", "tolerance")}
     return {row.pop("key"): Printed(**row) for row in rows}
+
+
+def cells(printed: Mapping[str, Printed], source: str) -> dict[tuple[str, str], str]:
+    """Keys of the numbers of a printed table, by row and column.
+
+    Args:
+        printed: What is printed, by key.
+        source: The table, such as "Table 3".
+    """
+    return {(one.row, one.column): key for key, one in printed.items() if one.source == source}
 
 
 def compare(
@@ -69,6 +94,7 @@ def compare(
     rows = []
     for key, value in ours.items():
         one = printed[key]
+        verdict = one.verdict(value)
         rows.append(
             {
                 "quantity": one.label + (f" ({one.unit})" if one.unit else ""),
@@ -76,19 +102,10 @@ def compare(
                 "recorded": (recorded or {}).get(key, float("nan")),
                 "paper": one.value,
                 "difference": value - one.value,
-                "verdict": _verdict(value, one),
+                "verdict": f"{verdict} (±{one.tolerance:g})" if verdict == "agrees" else verdict,
                 "printed in": one.source,
             }
         )
     columns = ["quantity", "ours", "recorded", "paper", "difference", "verdict", "printed in"]
     frame = pd.DataFrame(rows, columns=columns)
     return frame if recorded else frame.drop(columns="recorded")
-
-
-def _verdict(value: float, printed: Printed) -> str:
-    difference = value - printed.value
-    if abs(difference) <= printed.tolerance:
-        return f"agrees (±{printed.tolerance:g})"
-    if printed.better == "equal" or difference != difference:
-        return "differs"
-    return "better" if (difference < 0) == (printed.better == "lower") else "worse"

@@ -2,10 +2,16 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-__all__ = ["Pair", "amount", "effect_of", "spread"]
+__all__ = ["Pair", "amount", "effect_of", "mean", "spread"]
+
+
+def mean(values: Iterable[float]) -> float:
+    """The mean; NaN of no values."""
+    values = list(values)
+    return statistics.fmean(values) if values else math.nan
 
 
 def spread(values: Sequence[float], mean: str = ".4g", deviation: str = ".2g") -> str:

@@ -1,9 +1,9 @@
 """Molecules drawn: curves of training, maps of a latent space, searches in it."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from ..experiments.molecule_runs import from_most_accurate
-from ..papers.dd_vae.table_three import averages
 from .style import COLOURS, figure
 
 __all__ = [
@@ -18,44 +18,45 @@ __all__ = [
 ]
 
 
-def quality_lines(runs: dict[str, list[list[dict]]], x: str, x_title: str, keys=("FCD/Test", "SNN/Test")):
-    """Metrics of each method's snapshots against accuracy, nats or molecules: a panel a metric.
-
-    Against accuracy, snapshots before the most accurate one are pale, and a line is Table 3's average of the
-    others; else it joins the snapshots of a run.
+def quality_lines(
+    runs: dict[str, list[list[dict]]],
+    x: str,
+    x_title: str,
+    lines: dict[str, dict[str, tuple]] | None = None,
+    keys: Sequence[str] = ("FCD/Test", "SNN/Test"),
+):
+    """Metrics of each method's snapshots: a panel a metric.
 
     Args:
-        runs: Curves by method, one a seed (see `curves.curve`).
+        runs: Rows of snapshots by method, one list a seed; without the metric one is not drawn.
         x: Key of the horizontal axis; x_title says it in words.
+        lines: What to draw through the snapshots of a method, by method and metric: (N,) x and (N,) y;
+            snapshots before a run's most accurate one are then pale. None joins the snapshots of each run.
         keys: Of the metrics.
     """
     fig = figure(1, len(keys), titles=keys, width=960, height=420, horizontal_spacing=0.1)
+    mode = "lines+markers" if lines is None else "markers"
     for i, (method, curves) in enumerate(runs.items()):
         look = {"name": method, "legendgroup": method, "line": {"color": COLOURS[i], "width": 1.5}}
         for column, key in enumerate(keys, start=1):
             place = {"row": 1, "col": column}
             for rows in curves:
-                judged = [row for row in rows if key in row]
-                late = [row["epoch"] >= from_most_accurate(rows)[0]["epoch"] for row in judged]
-                faint = [1 if x != "accuracy" or one else 0.25 for one in late]
-                fig.add_scatter(
-                    x=[row[x] for row in judged],
-                    y=[row[key] for row in judged],
-                    mode="markers" if x == "accuracy" else "lines+markers",
-                    marker={"symbol": i, "size": 7, "opacity": faint},
-                    showlegend=False,
-                    **look,
-                    **place,
-                )
-            line = averages(curves, key) if x == "accuracy" else ([None], [None])
-            mode = "lines+markers" if x != "accuracy" else "lines"
-            marker = {"symbol": i}
-            fig.add_scatter(
-                x=line[0], y=line[1], mode=mode, marker=marker, showlegend=column == 1, **look, **place
-            )
+                known = [row for row in rows if key in row]
+                marker = {"symbol": i, "size": 7, "opacity": 1 if lines is None else _opacity(rows, key)}
+                points = {"x": [row[x] for row in known], "y": [row[key] for row in known]}
+                fig.add_scatter(**points, mode=mode, marker=marker, showlegend=False, **look, **place)
+            line = dict(zip("xy", ([None], [None]) if lines is None else lines[method][key]))
+            joined = {"mode": mode if lines is None else "lines", "marker": {"symbol": i}}
+            fig.add_scatter(**line, **joined, showlegend=column == 1, **look, **place)
     fig.update_xaxes(title=x_title)
     fig.update_layout(legend={"orientation": "h", "x": 0, "y": 1.12, "yanchor": "bottom"})
     return fig
+
+
+def _opacity(rows: list[dict], key: str) -> list[float]:
+    """Of the snapshots that have the metric: pale before the most accurate one."""
+    accuracy = [row["accuracy"] for row in rows]
+    return [1 if i >= np.argmax(accuracy) else 0.25 for i, row in enumerate(rows) if key in row]
 
 
 def training_lines(rows: list[dict]):
@@ -196,8 +197,8 @@ def search_map(rows: list[dict], known: dict[str, list] | None = None):
     """Where a search looked, on the two principal axes of the known codes, and the path of its best molecule.
 
     Args:
-        rows: Of `optimization.hunt`.
-        known: Codes to show behind, by their score: of `optimization.plane`.
+        rows: A code each: round, status, smiles, score, and its place x, y.
+        known: Columns x, y and score of codes to show behind, if any.
     """
     fig = figure(width=820, height=560)
     if known:
@@ -218,14 +219,14 @@ def search_map(rows: list[dict], known: dict[str, list] | None = None):
     for index in sorted({row["round"] for row in rows}):
         here = [row for row in rows if row["round"] == index and row["status"] == "scored"]
         look = {"size": 8, "color": COLOURS[(index - 1) % len(COLOURS)], "symbol": index - 1}
-        fig.add_scatter(**_places(here), **_told(here), mode="markers", marker=look, name=f"round {index}")
+        fig.add_scatter(**_places(here), **_hover(here), mode="markers", marker=look, name=f"round {index}")
     path, best = [], -np.inf
     for row in rows:
         if row["status"] == "scored" and row["score"] > best:
             path, best = [*path, row], row["score"]
     fig.add_scatter(
         **_places(path),
-        **_told(path),
+        **_hover(path),
         mode="lines+markers",
         line={"color": "black", "width": 1.5},
         marker={"size": 12, "symbol": "circle-open"},
@@ -240,7 +241,7 @@ def _places(rows: list[dict]) -> dict[str, list]:
     return {axis: [row[axis] for row in rows] for axis in "xy"}
 
 
-def _told(rows: list[dict]) -> dict:
-    """What is told of molecules on hover; `customdata` serves a widget that draws them."""
+def _hover(rows: list[dict]) -> dict:
+    """What molecules show under the pointer; `customdata` serves a widget that draws them."""
     text = [f"{row['score']:.2f} {row['smiles']}" for row in rows]
     return {"text": text, "customdata": [[row["smiles"], row["score"]] for row in rows]}

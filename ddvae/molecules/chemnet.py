@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..system.progress import ProgressBar
+
 __all__ = ["activations", "extrapolated_fcd", "fcd", "fcd_interval", "frechet_distance", "moments"]
 
 SYMBOLS = "C N O H F Cl P B Br S I Si # ( ) + - 1 2 3 4 5 6 7 8 = [ ] @ c n o s X .".split()
@@ -23,16 +25,16 @@ def activations(
 
     Source: Preuer et al. (2018); the network and its input as in fcd_torch.
     """
-    from tqdm.auto import tqdm
-
     network = _Network(device)
     found = np.empty((len(smiles), 512), np.float32)
-    with torch.no_grad():
-        for i in tqdm(range(0, len(smiles), batch_size), "ChemNet", disable=not progress, leave=False):
+    bar = ProgressBar(len(smiles), "ChemNet", unit="molecule", shown=progress)
+    with torch.no_grad(), bar:
+        for i in range(0, len(smiles), batch_size):
             tokens = torch.from_numpy(_tokens(smiles[i : i + batch_size])).to(device)
             one_hot = torch.zeros(len(tokens), len(SYMBOLS) + 1, PLACES, device=device)
             one_hot.scatter_(1, tokens[:, None].long(), 1 / len(SYMBOLS))
             found[i : i + len(tokens)] = network(one_hot[:, :-1]).cpu().numpy()
+            bar.update(len(tokens))
     return found
 
 

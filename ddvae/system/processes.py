@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError
 from contextlib import nullcontext
 
+from .progress import ProgressBar
+
 __all__ = ["map_chunks"]
 
 CHUNK = 500
@@ -62,7 +64,7 @@ def map_chunks(
 
         futures = [start(chunk, time_limit + EACH * len(chunk)) for chunk in chunks]
         try:
-            with _bar(label, items) as bar:
+            with ProgressBar(len(items), label, unit="molecule", shown=label is not None) as bar:
                 for future, chunk in zip(futures, chunks):
                     found = _result(future)
                     if found is None:
@@ -102,9 +104,3 @@ def _result(future) -> list | None:
         return future.result()
     except (TimeoutError, ProcessExpired):
         return None
-
-
-def _bar(label: str | None, items: Sequence):
-    from tqdm.auto import tqdm
-
-    return tqdm(total=len(items), desc=label, disable=label is None, unit="molecule", leave=False)

@@ -11,9 +11,9 @@ from torch import Tensor
 from ..data.bits import six_bit_law
 from ..experiments.bricks import window
 from ..experiments.record import recorded
+from ..figures import rasters
 from ..mathematics.kernels import KERNELS
 from ..mathematics.relaxation import relaxed_argmax_log_prob
-from . import rasters
 from .molecules import _LABELS, _WIDE
 from .pad import CopyButton, Pad
 
@@ -145,12 +145,12 @@ class BrickExplorer(ui.VBox):
         self.pad = Pad(
             names=["code"], description="latent plane of six-bit strings", points=[self._unit(point)]
         )
-        self.told, self.copy = ui.HTML(), CopyButton()
+        self.facts, self.copy = ui.HTML(), CopyButton()
         for control in (self.epoch, self.blurred, self.temperature):
             control.observe(lambda _: self._show(), "value")
         self.model.observe(lambda _: self._change_model(), "value")
         self.pad.on_move(self._tell)
-        controls = [self.model, self.epoch, self.blurred, self.temperature, self.told, self.copy]
+        controls = [self.model, self.epoch, self.blurred, self.temperature, self.facts, self.copy]
         super().__init__([ui.HBox([self.pad, ui.VBox(controls, layout=_WIDE)])])
         self._show()
 
@@ -198,7 +198,7 @@ class BrickExplorer(ui.VBox):
             if self.bricks.has_weights
             else "<p>L_τ is not shown: this model is on record without weights</p>"
         )
-        self.told.value = (
+        self.facts.value = (
             f"<p>both axes: the code, from −{self.bricks.side:g} to {self.bricks.side:g}; shade: {shade}</p>"
             f"<p>code ({self.point[0]:.2f}, {self.point[1]:.2f}) decodes to <b>{found['string']}</b></p>"
             f"<p>its probability: {found['probability']:.2%} true, {found['decoded']:.2%} decoded{when}</p>"

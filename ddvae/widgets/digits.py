@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from ..experiments.record import recorded
-from . import rasters
+from ..figures import rasters
 from .pad import CopyButton, Pad
 
 __all__ = ["DigitPlane", "DigitView"]
@@ -88,11 +88,11 @@ class DigitPlane(ui.VBox):
             self.strips.append(strip)
             columns.append(ui.VBox([ui.HTML(f"<b>{title}</b>"), pad, ui.HBox([picture, strip])]))
         self.copy = CopyButton()
-        told = (
+        legend = (
             "axes: quantiles of the prior; below: the digit of the point moved last, and the way from the "
             "round point's to the square one's"
         )
-        super().__init__([ui.HBox(columns), ui.HTML(told), self.copy])
+        super().__init__([ui.HBox(columns), ui.HTML(legend), self.copy])
         self._show()
 
     def _move(self, moved: Pad) -> None:

@@ -9,11 +9,11 @@ import html
 import ipywidgets as ui
 
 from ..experiments.molecule_runs import load_codec
+from ..figures import rasters
 from ..molecules.chemistry import canonical, draw_grid, score_parts
 from ..molecules.latent_plane import MoleculeView
 from ..molecules.penalised_logp import combine
 from ..papers.dd_vae.zinc.codes import zinc_models
-from . import rasters
 from .pad import CopyButton, Pad
 
 __all__ = ["MoleculeExplorer"]
@@ -82,7 +82,7 @@ class MoleculeExplorer(ui.VBox):
             names=["code"],
             description="plane through the latent space: blue decodes to molecules, grey does not",
         )
-        self.told, self.message, self.copy = ui.HTML(), ui.HTML(), CopyButton()
+        self.facts, self.message, self.copy = ui.HTML(), ui.HTML(), CopyButton()
         self.drawn = ui.Image(width="380px")
         self.heading, self.grid = ui.HTML(), ui.Image(width="860px")
         self.smiles.observe(lambda _: self._guarded(self._take), "value")
@@ -92,7 +92,7 @@ class MoleculeExplorer(ui.VBox):
             )
         self.radius.observe(lambda _: self._tell_code(), "value")
         self.pad.on_move(self._show)
-        controls = [self.smiles, self.drawn, self.told, self.message, self.radius, self.other, self.third]
+        controls = [self.smiles, self.drawn, self.facts, self.message, self.radius, self.other, self.third]
         controls += [*self.buttons.values(), *self.planes.values(), self.copy]
         self.scale = ui.HTML(layout=ui.Layout(width="420px"))
         left = ui.VBox([self.pad, self.scale])
@@ -156,7 +156,7 @@ class MoleculeExplorer(ui.VBox):
     def _tell_decoded(self, string: str) -> None:
         (score,) = combine(score_parts([string]))
         scored = f"penalised logP {score:.2f}" if score == score else "which is no molecule"
-        self.told.value = f"<p>decodes to <code>{html.escape(string)}</code>, {scored}</p>"
+        self.facts.value = f"<p>decodes to <code>{html.escape(string)}</code>, {scored}</p>"
         self.scale.value = (
             f"axes: the code, ±{self.space.side:.3g} units; blue decodes to molecules, grey does not, shades "
             "part the strings"

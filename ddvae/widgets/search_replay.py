@@ -3,13 +3,13 @@
 import html
 
 import ipywidgets as ui
-import plotly.graph_objects as go
 
+from ..figures.live import live_figure, redraw
 from ..figures.molecules import search_lines, search_map
 from ..molecules.chemistry import draw_grid
 from ..optimization.acquisitions import ACQUISITIONS
 from ..papers.dd_vae.zinc.codes import SEARCHES, encoded, on_record, zinc_models
-from ..papers.dd_vae.zinc.searches import best_so_far, go_on
+from ..papers.dd_vae.zinc.searches import best_so_far, one_more_round
 from .pad import CopyButton
 
 __all__ = ["SearchReplay"]
@@ -17,13 +17,17 @@ __all__ = ["SearchReplay"]
 AS_RECORDED = "as recorded"
 """The live round's acquisition: the recorded search's own."""
 _LABELS = {"description_width": "90px"}
+_LAYOUT = {
+    "margin_t": 10,
+    "legend": {"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top"},
+}
 
 
 class SearchReplay(ui.VBox):
     """A search on the two principal axes of codes, its best molecule so far beside it.
 
     Args:
-        search: One of `optimization.SEARCHES` that is on record.
+        search: One of `codes.SEARCHES` that is on record.
         seed: Of the recorded search.
         until: Last round shown; None for all.
 
@@ -50,17 +54,17 @@ class SearchReplay(ui.VBox):
             options=[AS_RECORDED, *ACQUISITIONS], description="live round", style=_LABELS
         )
         self.more = ui.Button(description="One more round, live", layout=ui.Layout(width="200px"))
-        self.best, self.told, self.copy = ui.HTML(), ui.HTML(), CopyButton()
-        self.map, self.line = go.FigureWidget(), go.FigureWidget()
+        self.best, self.message, self.copy = ui.HTML(), ui.HTML(), CopyButton()
+        self.map, self.line = live_figure(), live_figure()
         self.drawn = ui.Image(width="380px")
         self.search.observe(lambda _: self._change_search(), "value")
         self.seed.observe(lambda _: self._load(), "value")
         self.round.observe(lambda _: self._show(), "value")
-        self.more.on_click(lambda _: self._go_on())
+        self.more.on_click(lambda _: self._add_round())
         controls = [self.search, self.seed, self.round, self.acquisition, self.more, self.copy]
         wrapped = ui.Layout(flex_flow="row wrap")
         pictures = ui.HBox([self.map, ui.VBox([self.line, self.drawn])], layout=wrapped)
-        super().__init__([ui.HBox(controls, layout=wrapped), self.best, pictures, self.told])
+        super().__init__([ui.HBox(controls, layout=wrapped), self.best, pictures, self.message])
         self._show()
 
     def _change_search(self) -> None:
@@ -71,7 +75,7 @@ class SearchReplay(ui.VBox):
         self.rows = on_record(self.record, self.search.value)[self.seed.value]["proposed"]
         self.recorded_rounds = self.rows[-1]["round"]
         self.round.max = self.round.value = self.recorded_rounds
-        self.told.value = ""
+        self.message.value = ""
         self._show()
 
     def _shown(self) -> list[dict]:
@@ -79,20 +83,11 @@ class SearchReplay(ui.VBox):
 
     def _show(self) -> None:
         shown = self._shown()
-        legend = {"orientation": "h", "x": 0, "y": -0.2, "xanchor": "left", "yanchor": "top"}
-        for widget, fig, width, height in (
-            (self.map, search_map(shown), 580, 470),
-            (self.line, search_lines({self.search.value: [best_so_far(shown)]}), 380, 290),
-        ):
-            fig.update_layout(width=width, height=height, margin_t=10, legend=legend)
-            if widget is self.map:  # the same window for all rounds
-                fig.update_layout(xaxis_range=_ends(self.rows, "x"), yaxis_range=_ends(self.rows, "y"))
-            with widget.batch_update():
-                widget.data = []
-                widget.add_traces(fig.data)
-                widget.update_layout(fig.layout, overwrite=True)
-        for trace in self.map.data:
-            trace.on_hover(self._point_at)
+        window = {"xaxis_range": _ends(self.rows, "x"), "yaxis_range": _ends(self.rows, "y")}  # of all rounds
+        places = search_map(shown).update_layout(_LAYOUT, width=580, height=470, **window)
+        redraw(self.map, places, self._draw_point)
+        line = search_lines({self.search.value: [best_so_far(shown)]})
+        redraw(self.line, line.update_layout(_LAYOUT, width=380, height=290))
         scored = [row for row in shown if row["status"] == "scored"]
         self.best.value = f"<p>no molecule scored of {len(shown)} proposed codes</p>"
         self.drawn.layout.display = None if scored else "none"
@@ -106,27 +101,27 @@ class SearchReplay(ui.VBox):
         until = min(self.round.value, self.recorded_rounds)  # a live round is not on record
         self.copy.text = f"SearchReplay({self.search.value!r}, seed={self.seed.value}, until={until})"
 
-    def _point_at(self, trace, points, _) -> None:
+    def _draw_point(self, customdata: tuple[str, float]) -> None:
         """Draws the molecule under the pointer; rejected codes have none."""
-        if trace.customdata is not None and points.point_inds:
-            smiles, score = trace.customdata[points.point_inds[0]]
-            self._draw(smiles, f"{score:.2f}")
+        smiles, score = customdata
+        self._draw(smiles, f"{score:.2f}")
 
     def _draw(self, smiles: str, caption: str) -> None:
         self.drawn.value = draw_grid([smiles], [caption], columns=1, size=(380, 180))
 
-    def _go_on(self) -> None:
+    def _add_round(self) -> None:
         """One more round after those shown, from what they found and a few thousand known molecules."""
         self.more.disabled = True
         try:
-            self.told.value = "<p>encoding known molecules ...</p>"
+            self.message.value = "<p>encoding known molecules ...</p>"
             coded = encoded(self.record, n=1_000)
             shown = self._shown()
-            self.told.value = f"<p>fitting a process to {len(coded.smiles)} molecules and searching ...</p>"
+            count = len(coded.smiles)
+            self.message.value = f"<p>fitting a Gaussian process to {count} molecules and searching ...</p>"
             chosen = None if self.acquisition.value == AS_RECORDED else self.acquisition.value
-            found = go_on(coded, self.search.value, self.seed.value, shown, chosen)
-        except (OSError, ValueError) as error:  # no data and no network, or nothing to fit a process to
-            self.told.value = f'<p role="alert"><b>{html.escape(str(error))}</b></p>'
+            found = one_more_round(coded, self.search.value, self.seed.value, shown, chosen)
+        except (OSError, ValueError) as error:  # no data and no network, or too few molecules to fit
+            self.message.value = f'<p role="alert"><b>{html.escape(str(error))}</b></p>'
             return
         finally:
             self.more.disabled = False
@@ -136,7 +131,7 @@ class SearchReplay(ui.VBox):
         self.round.value = last
         self._show()
         scored = [row["score"] for row in found if row["status"] == "scored"]
-        self.told.value = (
+        self.message.value = (
             f"<p>round {last}, live: {len(scored)} of {len(found)} codes scored, "
             f"best {max(scored, default=float('nan')):.3f}; choosing a search shows recorded rounds again</p>"
         )

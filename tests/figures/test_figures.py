@@ -9,9 +9,12 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from plotly.callbacks import Points
 
+from ddvae.figures import export
 from ddvae.figures import style as plots
 from ddvae.figures.latent_planes import picture
+from ddvae.figures.live import live_figure, redraw
 from ddvae.molecules.chemistry import draw_grid
 
 
@@ -22,7 +25,7 @@ def fig():
 
 
 def test_saved_in_three_formats(fig, tmp_path):
-    files = plots.save_figure(fig, tmp_path, "test", plots.static_image(fig))
+    files = export.save_figure(fig, tmp_path, "test", export.static_image(fig))
     assert "test.html" in files
     assert "../plotly.min.js" in (tmp_path / "test.html").read_text()
     if "test.png" in files:
@@ -32,13 +35,13 @@ def test_saved_in_three_formats(fig, tmp_path):
 
 BROWSERLESS = """
 import pathlib, sys, warnings
-from ddvae import plots
+from ddvae.figures import export, style as plots
 fig, folder = plots.curves([0, 1], {"a": [0, 1]}, "x", "y"), pathlib.Path(sys.argv[1])
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     for _ in range(2):
-        print(*plots.save_figure(fig, folder, "test", plots.static_image(fig)))
-        print(*plots.mimebundle(fig, plots.static_image(fig)))
+        print(*export.save_figure(fig, folder, "test", export.static_image(fig)))
+        print(*export.mimebundle(fig, export.static_image(fig)))
 print(*[one.message for one in caught], sep="\\n")
 """
 
@@ -63,14 +66,14 @@ def test_a_picture_is_shown_as_it_is():
     image = Image.effect_noise((60, 40), 50)
     image.save(png := io.BytesIO(), "png")
     fig = picture(png.getvalue())
-    shown = plots.static_image(fig)
-    assert shown == plots.with_palette(png.getvalue()) and Image.open(io.BytesIO(shown)).size == (60, 40)
+    shown = export.static_image(fig)
+    assert shown == export.with_palette(png.getvalue()) and Image.open(io.BytesIO(shown)).size == (60, 40)
     fig.add_scatter(x=[0, 1], y=[0, 1])
-    assert plots.static_image(fig) != shown
+    assert export.static_image(fig) != shown
 
 
 def test_notebooks_hold_single_precision(fig):
-    for trace in plots.mimebundle(fig)["application/vnd.plotly.v1+json"]["data"]:
+    for trace in export.mimebundle(fig)["application/vnd.plotly.v1+json"]["data"]:
         assert trace["x"]["dtype"] == trace["y"]["dtype"] == "f4"
     assert fig.data[0].x.dtype == np.float64
 
@@ -84,7 +87,22 @@ def test_house_style(fig):
 def test_a_palette_keeps_rare_colours():
     """The red of few oxygens among thousands of shades of black bonds and letters."""
     png = draw_grid(["c1ccc(-c2ccc(-c3ccc(CCCCCC)c(-c4ccc(-c5ccco5)cc4)c3)nc2)cc1"] * 5, ["6.00"] * 5)
-    small = plots.with_palette(png)
+    small = export.with_palette(png)
     exact, few = (np.asarray(Image.open(io.BytesIO(one)).convert("RGB")).astype(int) for one in (png, small))
     assert np.abs(few - exact).max() < 25 and len(np.unique(few.reshape(-1, 3), axis=0)) <= 128
     assert len(small) < len(png) / 2
+
+
+def test_a_live_figure_shows_one_figure_after_another(fig):
+    live, asked = live_figure(), []
+    redraw(live, fig)
+    other = plots.figure()
+    other.add_scatter(x=[0.0, 1.0], y=[2.0, 3.0], customdata=["first", "second"])
+    other.add_scatter(x=[0.0], y=[0.0])
+    redraw(live, other, asked.append)
+    assert [list(trace.y) for trace in live.data] == [[2, 3], [0]]
+    assert live.layout.xaxis.title.text is None
+    for trace, places in zip(live.data, ([1], [0])):
+        trace._dispatch_on_hover(Points(point_inds=places), None)
+    live.data[0]._dispatch_on_hover(Points(point_inds=[]), None)
+    assert asked == ["second"]  # the other trace has nothing to tell, and nothing lies beside the points

@@ -32,7 +32,7 @@ RUN = {
     },
 }
 NOTHING = RUN | {"proposed": [row("invalid"), row("invalid")]}
-HUNTS = {"DD-VAE (T)": {"published": {1: RUN, 2: NOTHING}}}
+RUNS = {"DD-VAE (T)": {"published": {1: RUN, 2: NOTHING}}}
 FIT = {"log_likelihood": -1.4, "rmse": 1.2, "constant log_likelihood": -2.0, "constant rmse": 2.1}
 
 
@@ -41,7 +41,7 @@ def test_best_molecules_are_counted_once():
 
 
 def test_searches():
-    (found,) = search_table(HUNTS)
+    (found,) = search_table(RUNS)
     assert (found["seeds"], found["codes"], found["molecules"], found["new, scored"]) == (2, 3, 1.5, 1)
     assert (found["predicted"], found["came"], found["best"]) == (3.0, 2.5, 3.0)
     assert found["best a seed"] == "3.00"
@@ -53,7 +53,7 @@ def test_a_search_that_scored_nothing():
 
 
 def test_held_out():
-    (found,) = held_out_table(HUNTS)
+    (found,) = held_out_table(RUNS)
     assert (found["LL before"], found["LL after"], found["RMSE after"]) == (-1.0, -1.5, 2.0)
 
 
@@ -67,9 +67,9 @@ def test_decodes_without_enough_codes():
 def test_table_four_and_what_is_compared():
     models = {title: one for title, one in zinc_models().items() if title == "DD-VAE (T)"}
     fits = {"DD-VAE (T)": {1: FIT, 2: FIT | {"rmse": 1.4}}}
-    mine, paper, constant = table_four(models, fits, HUNTS)
+    mine, paper, constant = table_four(models, fits, RUNS)
     assert mine["RMSE"] == "1.300 ± 0.141" and mine["top 1"] == 3.0 and "top 3" not in mine
     assert (paper["LL"], paper["top 3"]) == ("-1.470", 5.64) and constant["LL"] == "-2.000 ± 0.000"
-    found = ours(models, fits, HUNTS)
+    found = ours(models, fits, RUNS)
     assert found["zinc.ddvae.tricube.rmse"] == pytest.approx(1.3)
     assert "zinc.ddvae.tricube.top3" not in found

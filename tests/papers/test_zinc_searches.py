@@ -16,7 +16,7 @@ from ddvae.papers.dd_vae.zinc.codes import (
     regression,
     zinc_models,
 )
-from ddvae.papers.dd_vae.zinc.searches import best_so_far, hunt
+from ddvae.papers.dd_vae.zinc.searches import best_so_far, run_search
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_regression(coded):
 
 def test_a_search_leaves_nothing_where_few_molecules_are_known(coded):
     before = sorted(coded.record.folder.iterdir())
-    found = hunt(coded, "local steps, 38 atoms", 1, rounds=2, batch=3)
+    found = run_search(coded, "local steps, 38 atoms", 1, rounds=2, batch=3)
     rows = found["proposed"]
     assert found["held_out"]["before"] != found["held_out"]["after"]
     assert {row["round"] for row in rows} == {1, 2}
@@ -56,11 +56,11 @@ def test_a_search_leaves_nothing_where_few_molecules_are_known(coded):
 def test_what_is_whole_is_kept(coded, tmp_path, monkeypatch):
     record = dataclasses.replace(coded.record, folder=tmp_path)
     whole = dataclasses.replace(coded, record=record, whole=True)
-    hunt(whole, "prior draws, 38 atoms", 2, rounds=1, batch=3)  # another search
+    run_search(whole, "prior draws, 38 atoms", 2, rounds=1, batch=3)  # another search
     assert on_record(record, "prior draws, 38 atoms") == {}
     short = dataclasses.replace(SEARCHES["prior draws, 38 atoms"], rounds=1, batch=3)
     monkeypatch.setitem(SEARCHES, "prior draws, 38 atoms", short)
-    found = hunt(whole, "prior draws, 38 atoms", 2)
+    found = run_search(whole, "prior draws, 38 atoms", 2)
     assert found["seconds"] > 0 and found["provenance"]["torch"] == torch.__version__
     assert on_record(record, "prior draws, 38 atoms") == {2: found}
     assert {row["round"] for row in found["proposed"]} == {1}
@@ -94,8 +94,8 @@ def test_a_plane_has_the_axes_of_the_search(coded):
 
 
 def test_the_shared_box(coded):
-    proposed = hunt(coded, "published, shared box", 1, rounds=1, batch=2)["proposed"]
-    free = hunt(coded, "published", 1, rounds=1, batch=2)["proposed"]
+    proposed = run_search(coded, "published, shared box", 1, rounds=1, batch=2)["proposed"]
+    free = run_search(coded, "published", 1, rounds=1, batch=2)["proposed"]
     assert [(row["x"], row["y"]) for row in proposed] != [(row["x"], row["y"]) for row in free]
 
 
@@ -103,4 +103,4 @@ def test_the_searches_are_told_apart():
     told = {f"{search} {SPREADS.get(name)}" for name, search in SEARCHES.items()}
     assert len(told) == len(SEARCHES) and set(SPREADS) < set(SEARCHES)
     with pytest.raises(ValueError, match="search is 'best'; expected one of published"):
-        hunt(None, "best", 1)
+        run_search(None, "best", 1)

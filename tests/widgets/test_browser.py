@@ -76,7 +76,7 @@ def play_bricks(view):
     view.settle()
     made = view.copied()
     assert made.point == pytest.approx(((2 * 0.21 - 1) * 1.5, (2 * 0.77 - 1) * 1.5), abs=0.02)
-    assert words(made.told) in view.text()
+    assert words(made.facts) in view.text()
     view.slide("epoch", ["Home"])
     made = view.copied()
     assert made.epoch.value == made.epoch.options[0]
@@ -86,7 +86,7 @@ def play_bricks(view):
     view.slide("log₁₀ τ", ["ArrowLeft"] * 5)
     made = view.copied()
     assert made.temperature.value == pytest.approx(-1.5) and view.pictures() == [made.pad.picture]
-    assert words(made.told) in view.text()
+    assert words(made.facts) in view.text()
     view.page.get_by_label("model", exact=True).select_option("VAE, Gaussian")
     view.settle()
     made = view.copied()
@@ -123,12 +123,12 @@ def play_molecules(view):
     view.page.get_by_role("alert").wait_for(state="detached")
     view.settle()
     made = view.copied()
-    assert words(made.told) in view.text() and view.pictures()[0] == made.pad.picture
+    assert words(made.facts) in view.text() and view.pictures()[0] == made.pad.picture
     view.drag(view.pad(0), (0.5, 0.5), (0.3, 0.4), (0.35, 0.65))
     view.settle()
     made = view.copied()
     assert made.point == pytest.approx((-0.9, 0.9), abs=0.05)
-    assert words(made.told) in view.text() and view.pictures()[1] == bytes(made.drawn.value)
+    assert words(made.facts) in view.text() and view.pictures()[1] == bytes(made.drawn.value)
     view.slide("radius", ["ArrowRight"] * 4)
     assert view.copied().radius.value == 4.0
     for name, text in (("neighbours", "Neighbours"), ("way", "Way to")):

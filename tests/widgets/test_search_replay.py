@@ -10,7 +10,7 @@ from ddvae.molecules.chemistry import draw_grid
 from ddvae.optimization.acquisitions import Box
 from ddvae.papers.dd_vae.zinc import searches as optimization
 from ddvae.papers.dd_vae.zinc.codes import SEARCHES, axes, encoded, zinc_models
-from ddvae.papers.dd_vae.zinc.searches import best_so_far, go_on, hunt
+from ddvae.papers.dd_vae.zinc.searches import best_so_far, one_more_round, run_search
 from ddvae.widgets import search_replay as replay
 
 
@@ -23,7 +23,7 @@ def searched(tmp_path_factory):
     short = dataclasses.replace(SEARCHES["local steps, 38 atoms"], rounds=2, batch=4)
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SEARCHES, "local steps, 38 atoms", short)
-        return coded, hunt(coded, "local steps, 38 atoms", 1)["proposed"]
+        return coded, run_search(coded, "local steps, 38 atoms", 1)["proposed"]
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ def test_rounds_are_replayed_and_one_more_is_run(small):
     assert "until=1" in widget.copy.text
     dots = next(trace for trace in widget.map.data if trace.name == "round 1")
     for i, row in enumerate(row for row in first if row["status"] == "scored"):
-        widget._point_at(dots, Points(point_inds=[i]), None)
+        dots._dispatch_on_hover(Points(point_inds=[i]), None)
         assert widget.drawn.value == draw_grid([row["smiles"]], [f"{row['score']:.2f}"], 1, (380, 180))
     widget.more.click()
-    assert widget.round.value == 2 and "round 2, live:" in widget.told.value and not widget.more.disabled
+    assert widget.round.value == 2 and "round 2, live:" in widget.message.value and not widget.more.disabled
     live = [row for row in widget.rows if row["round"] == 2]
     found = {row["smiles"] for row in first} | {""}
     assert live and not {row["smiles"] for row in live if row["status"] == "scored"} & found
@@ -60,7 +60,7 @@ def test_rounds_are_replayed_and_one_more_is_run(small):
     again = [row for row in widget.rows if row["round"] == 3]
     assert [row["mean"] for row in again] != [row["mean"] for row in live]
     widget._load()
-    assert widget.round.max == 2 and widget.rows == rows and widget.told.value == ""
+    assert widget.round.max == 2 and widget.rows == rows and widget.message.value == ""
 
 
 def test_a_live_round_has_the_kind_of_box_of_its_search(searched, monkeypatch):
@@ -70,7 +70,7 @@ def test_a_live_round_has_the_kind_of_box_of_its_search(searched, monkeypatch):
     monkeypatch.setattr(optimization, "optimize", lambda *_, box, **__: boxes.append(box) or [])
     monkeypatch.setattr(optimization, "_rows", lambda *_: [])
     for name in ("published", "published, shared box"):
-        go_on(coded, name, 1, rows)
+        one_more_round(coded, name, 1, rows)
     assert boxes[0] is None and boxes[1].low.equal(spread.low) and boxes[1].high.equal(spread.high)
 
 
@@ -80,7 +80,7 @@ def test_a_live_round_has_the_recorded_axes(small, monkeypatch):
     coded = dataclasses.replace(replay.encoded(widget.record, 40), whole=True)
     kept, done, real = axes(coded, 1), [], optimization.optimize
     monkeypatch.setattr(optimization, "optimize", lambda *a, **b: done.extend(real(*a, **b)) or done)
-    found = go_on(coded, "local steps, 38 atoms", 1, rows, batch=3)
+    found = one_more_round(coded, "local steps, 38 atoms", 1, rows, batch=3)
     assert found and {row["round"] for row in found} == {3}
     codes = torch.tensor([one.code for one in done]).double() - torch.tensor(kept["middle"]).double()
     places = codes @ torch.tensor(kept["axes"]).double().T
@@ -94,7 +94,7 @@ def test_what_fails_is_told(small, monkeypatch):
     widget, _ = small
     monkeypatch.setattr(replay, "encoded", fails)
     widget.more.click()
-    assert "no network" in widget.told.value and not widget.more.disabled
+    assert "no network" in widget.message.value and not widget.more.disabled
 
 
 def test_bad_arguments(small):

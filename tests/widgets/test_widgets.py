@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ddvae.widgets import rasters
+from ddvae.figures import rasters
 from ddvae.widgets.bricks import BrickExplorer
 from ddvae.widgets.digits import DigitPlane
 from ddvae.widgets.molecules import MoleculeExplorer
@@ -30,15 +30,15 @@ def test_bricks():
     assert widget.pad.picture != before
     move(widget.pad, 0, (0.8, 0.7))
     found = widget.bricks.at(widget.point, widget.epoch.value)
-    assert f"<b>{found['string']}</b>" in widget.told.value
+    assert f"<b>{found['string']}</b>" in widget.facts.value
     widget.blurred.value = True
     assert widget.pad.picture == rasters.certainty_raster(widget.bricks.certainty(0.1))
     trained = widget.bricks.at(widget.point, widget.bricks.epochs[-1])
-    assert f"<b>{trained['string']}</b>" in widget.told.value  # weights are of the trained model alone
+    assert f"<b>{trained['string']}</b>" in widget.facts.value  # weights are of the trained model alone
     widget.temperature.value = -3.0
     assert widget.pad.picture == rasters.certainty_raster(widget.bricks.certainty(1e-3))
     made = again(widget)
-    assert made.pad.picture == widget.pad.picture and made.told.value == widget.told.value
+    assert made.pad.picture == widget.pad.picture and made.facts.value == widget.facts.value
     widget.blurred.value = False
     widget.model.value = "VAE, Gaussian"
     assert widget.epoch.value == widget.bricks.epochs[-1]
@@ -81,7 +81,7 @@ def test_molecules():
     widget.smiles.value = "COc1ccccc1"
     assert widget.point == pytest.approx((0, 0), abs=1e-3)
     back = widget.space.codec.decode(widget.space.codec.encode(["COc1ccccc1"]))
-    assert f"<code>{back[0]}</code>" in widget.told.value
+    assert f"<code>{back[0]}</code>" in widget.facts.value
     assert widget.pad.picture == rasters.plane_raster(*widget.space.map())
     assert "<b>" not in widget.message.value
     point, copied = widget.point, widget.copy.text
@@ -91,7 +91,7 @@ def test_molecules():
         assert widget.point == point and widget.copy.text == copied
     move(widget.pad, 0, (0.45, 0.55))
     (string,) = widget.space.codec.decode(widget.space.code(widget.point)[None])
-    assert string.replace("&", "&amp;") in widget.told.value
+    assert string.replace("&", "&amp;") in widget.facts.value
     widget.smiles.value = "COc1ccccc1"
     for button in widget.buttons.values():
         button.click()

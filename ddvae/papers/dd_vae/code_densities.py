@@ -1,4 +1,4 @@
-"""What samples owe to the law of their codes: the prior, the proposals, a density fitted to these."""
+"""What samples owe to the density of their codes: the prior, the proposals, one fitted to these."""
 
 import torch
 
@@ -6,30 +6,30 @@ from ...models.densities import ex_post
 from ...molecules.codec import Codec
 from ...molecules.moses import evaluate
 
-__all__ = ["compare_laws"]
+__all__ = ["compare_densities"]
 
 
-def compare_laws(codec: Codec, known: list[str], fresh: list[str], n: int = 10_000) -> list[dict]:
-    """MOSES' metrics of what decodes from codes of several laws, a row a law.
+def compare_densities(codec: Codec, known: list[str], fresh: list[str], n: int = 10_000) -> list[dict]:
+    """MOSES' metrics of what decodes from codes of several densities, a row a density.
 
     Args:
         codec: A trained model.
         known: Training molecules, whose codes the densities are fitted to.
         fresh: Unseen molecules, n of which give the codes of the last row.
-        n: Codes of each law.
+        n: Codes of each density.
 
     Returns:
-        Rows with law, n and the metrics of `evaluate`, those against MOSES' scaffold set left out.
+        Rows with density, n and the metrics of `evaluate`, those against MOSES' scaffold set left out.
     """
     torch.manual_seed(0)
     codes = codec.draw(known)
     rows = []
-    for law, drawn in (
+    for density, samples in (
         ("the prior N(0, I)", codec.model.prior().sample((n,))),
         ("one Gaussian fitted to codes", ex_post(codes).sample((n,))),
         ("ten Gaussians fitted to codes", ex_post(codes, 10).sample((n,))),
         ("proposals of unseen molecules", codec.draw(fresh[:n])),
     ):
-        found = evaluate(codec.decode(drawn), ks=(n,), test_scaffolds=False)
-        rows.append({"law": law, "n": len(drawn)} | found)
+        found = evaluate(codec.decode(samples), ks=(n,), test_scaffolds=False)
+        rows.append({"density": density, "n": len(samples)} | found)
     return rows

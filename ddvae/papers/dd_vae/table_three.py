@@ -1,37 +1,72 @@
-"""Molecules along a training run: the curves behind Table 3."""
+"""Table 3: runs on MOSES, their metrics where they reach a level of accuracy, and the table of these."""
 
-import statistics
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 
-from ...experiments.molecule_runs import from_most_accurate
+from ...book.comparison import cells
+from ...book.statistics import mean, spread
+from ...experiments.molecule_runs import curve, from_most_accurate
 from ...experiments.record import Record, recorded_methods
 from ...experiments.runner import obtain
 from .presets import PRESETS
+from .printed import PRINTED
 from .variations import VARIATIONS
 
 __all__ = [
     "LEVELS",
-    "METHODS",
+    "METRICS",
+    "MOSES_METHODS",
+    "Cell",
     "at_accuracy",
+    "at_level",
     "averages",
+    "contest",
+    "curves_of",
+    "ours",
     "small_runs",
     "table_runs",
     "table_three",
+    "table_three_rows",
+    "variation_rows",
     "variation_runs",
 ]
 
 LEVELS = (0.7, 0.8, 0.9)
 """Sequence-wise accuracies of Table 3."""
-METHODS = {
+METRICS = ("FCD/Test", "SNN/Test")
+"""Of Table 3."""
+MOSES_METHODS = {
     "VAE (G)": "vae-gaussian",
     "VAE (T)": "vae-triweight",
     "DD-VAE (G)": "ddvae-gaussian",
     "DD-VAE (T)": "ddvae-triweight",
 }
 """Rows of Table 3, with the part of a preset's name."""
+Curves = Mapping[str, Sequence[list[dict]]]
+"""Curves of training (`molecule_runs.curve`) by row of Table 3, one a seed."""
+_KEYS = cells(PRINTED, "Table 3")
+
+
+class Cell(NamedTuple):
+    """A place in Table 3: a method, a metric and a level of accuracy."""
+
+    method: str
+    metric: str
+    level: float
+
+    @property
+    def column(self) -> str:
+        """The title of its column."""
+        return f"{self.metric} {100 * self.level:.0f} %"
+
+    @property
+    def key(self) -> str:
+        """What `PRINTED` has of it."""
+        return _KEYS[self.method, self.column]
 
 
 def table_runs(
@@ -51,8 +86,8 @@ def table_runs(
         budget, out, device, watch: See `obtain`.
     """
     if budget == "recorded":
-        return recorded_methods(METHODS, ("moses-", ("full",)), ("moses-large-", ("hours", "full")))
-    chosen = METHODS if budget in ("hours", "full") else {"DD-VAE (T)": METHODS["DD-VAE (T)"]}
+        return recorded_methods(MOSES_METHODS, ("moses-", ("full",)), ("moses-large-", ("hours", "full")))
+    chosen = MOSES_METHODS if budget in ("hours", "full") else {"DD-VAE (T)": MOSES_METHODS["DD-VAE (T)"]}
     found = {}
     for title, name in chosen.items():
         preset = f"moses-{name}" if budget == "full" else f"moses-sweep-{name}"
@@ -63,7 +98,7 @@ def table_runs(
 
 def small_runs() -> dict[str, list[Record]]:
     """The recorded runs of a quarter of the published units by method, one a seed, which fall to 70 %."""
-    return recorded_methods(METHODS, ("moses-sweep-", ("hours", "full")))
+    return recorded_methods(MOSES_METHODS, ("moses-sweep-", ("hours", "full")))
 
 
 def variation_runs(
@@ -83,48 +118,46 @@ def variation_runs(
     return found
 
 
-def table_three(curves: Sequence[list[dict]], key: str) -> dict[float, tuple[float, float]]:
-    """Mean and standard deviation over seeds of a metric at the levels of accuracy.
+def curves_of(runs: Mapping[str, Sequence[Record]]) -> dict[str, list[list[dict]]]:
+    """Curves of training by method, one a seed, of its runs."""
+    return {method: [curve(record) for record in records] for method, records in runs.items()}
 
-    A run counts from its most accurate checkpoint on, for Section 4.3 looks at models while beta rises and
-    accuracy falls. (The released code takes the epochs after 20, from when beta rises.)
+
+def table_three(curves: Curves, metrics: Sequence[str] = METRICS) -> dict[Cell, list[float]]:
+    """Metrics at the levels of accuracy, by place in the table: one a seed whose run reaches the level.
 
     Args:
-        curves: Of one method, one a seed.
-        key: Of a metric, such as "FCD/Test".
+        curves: By method.
+        metrics: Of the curves' columns.
 
-    Returns:
-        By level; NaN where no run comes to it, that is, where the average accuracy of the snapshots around it
-        is off by more than 2.5 %, or a single one has no deviation.
+    Source: Table 3; see `at_level`.
+    """
+    return {
+        cell: [value for rows in found if math.isfinite(value := at_level(rows, cell.metric, cell.level))]
+        for method, found in curves.items()
+        for cell in (Cell(method, metric, level) for metric in metrics for level in LEVELS)
+    }
+
+
+def at_level(rows: list[dict], metric: str, level: float) -> float:
+    """A metric of one run at a level of accuracy; NaN where the run does not reach it.
+
+    A run counts from its most accurate checkpoint on, for Section 4.3 looks at models while beta rises and
+    accuracy falls. (The released code takes the epochs after 20, from when beta rises.) It reaches a level
+    if the average accuracy of the checkpoints around it is off by at most 2.5 %.
+
+    Args:
+        rows: Its curve of training.
+        metric: A column of it, such as "FCD/Test".
+        level: In [0, 1].
 
     Source: Table 3; see `at_accuracy`.
     """
-    found = {}
-    for level in LEVELS:
-        values = [value for value in (_around(rows, key, level) for rows in curves) if np.isfinite(value)]
-        mean = statistics.mean(values) if values else np.nan
-        found[level] = mean, statistics.stdev(values) if len(values) > 1 else np.nan
-    return found
-
-
-def averages(curves: Sequence[list[dict]], key: str) -> tuple[np.ndarray, np.ndarray]:
-    """Accuracies, and there the mean over seeds of the averages that Table 3 takes at three of them.
-
-    Args:
-        curves, key: As in `table_three`.
-    """
-    levels = np.linspace(0.5, 1, 101)
-    found = np.array([[_around(rows, key, level) for level in levels] for rows in curves])
-    known = np.isfinite(found).any(0)
-    return levels[known], np.nanmean(found[:, known], axis=0)
-
-
-def _around(rows: list[dict], key: str, level: float) -> float:
-    judged = [row for row in from_most_accurate(rows) if np.isfinite(row.get(key, np.nan))]
-    accuracy = [row["accuracy"] for row in judged]
+    known = [row for row in from_most_accurate(rows) if math.isfinite(row.get(metric, math.nan))]
+    accuracy = [row["accuracy"] for row in known]
     if not abs(at_accuracy(accuracy, accuracy, level) - level) <= 0.025:
-        return np.nan
-    return at_accuracy(accuracy, [row[key] for row in judged], level)
+        return math.nan
+    return at_accuracy(accuracy, [row[metric] for row in known], level)
 
 
 def at_accuracy(accuracy: np.ndarray, values: np.ndarray, level: float, half_width: float = 0.05) -> float:
@@ -145,3 +178,76 @@ def at_accuracy(accuracy: np.ndarray, values: np.ndarray, level: float, half_wid
     """
     weights = np.maximum(0, 1 - abs(np.asarray(accuracy) - level) / half_width)
     return float(weights @ np.asarray(values) / weights.sum()) if weights.any() else float("nan")
+
+
+def averages(curves: Curves) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Lines through the values of Table 3, by method and metric: accuracies, and means over seeds there.
+
+    Args:
+        curves: By method.
+    """
+    return {
+        method: {metric: _average(found, metric) for metric in METRICS} for method, found in curves.items()
+    }
+
+
+def _average(curves: Sequence[list[dict]], metric: str) -> tuple[np.ndarray, np.ndarray]:
+    levels = np.linspace(0.5, 1, 101)
+    found = np.array([[at_level(rows, metric, level) for level in levels] for rows in curves])
+    known = np.isfinite(found).any(0)
+    return levels[known], np.nanmean(found[:, known], axis=0)
+
+
+def table_three_rows(curves: Curves) -> list[dict]:
+    """Table 3 as this companion finds it, the paper's row under each of ours; n strings a checkpoint."""
+    values, valid, rows = table_three(curves), table_three(curves, ["valid"]), []
+    for method, found in curves.items():
+        here = {cell: one for cell, one in values.items() if cell.method == method}
+        row = {"method": method, "seeds": len(found), "n": max(row["n"] for run in found for row in run)}
+        row["valid 80 % (%)"] = f"{100 * mean(valid[method, 'valid', 0.8]):.1f}"
+        rows.append(row | {cell.column: spread(one, ".3f", ".3f") for cell, one in here.items()})
+        printed = {cell.column: f"{PRINTED[cell.key].value:.3f}" for cell in here}
+        rows.append({"method": "  in the paper"} | printed)
+    return rows
+
+
+def ours(curves: Curves) -> dict[str, float]:
+    """Means over seeds by key of `PRINTED`, levels that no run reaches left out."""
+    return {cell.key: mean(values) for cell, values in table_three(curves).items() if values}
+
+
+def contest(curves: Curves) -> list[dict]:
+    """VAE against DD-VAE with the same proposals at each level: a row a kernel, metric and level."""
+    values, rows = table_three(curves), []
+    for vae, ddvae in (("VAE (G)", "DD-VAE (G)"), ("VAE (T)", "DD-VAE (T)")):
+        if vae not in curves or ddvae not in curves:
+            continue
+        for cell in (cell for cell in values if cell.method == vae):
+            pair = values[cell], values[cell._replace(method=ddvae)]
+            row = {"proposals": vae[-2], "metric": cell.metric, "accuracy (%)": f"{100 * cell.level:.0f}"}
+            row |= {name: spread(one, ".3f", ".3f") for name, one in zip(("VAE", "DD-VAE"), pair)}
+            rows.append(row | {"better": _better(cell, *map(mean, pair))})
+    return rows
+
+
+def _better(cell: Cell, vae: float, ddvae: float) -> str:
+    gain = vae - ddvae if PRINTED[cell.key].better == "lower" else ddvae - vae
+    return "–" if math.isnan(gain) else "DD-VAE" if gain >= 0 else "VAE"
+
+
+def variation_rows(runs: Mapping[str, Record], curves: Mapping[str, list[dict]]) -> list[dict]:
+    """A row a variation: highest accuracy, metrics at Table 3's levels, and where the run ended.
+
+    Args:
+        runs: Records by title.
+        curves: Of each.
+    """
+    rows = []
+    for title, record in runs.items():
+        points, results = curves[title], record.results
+        row = {"recipe": title, "highest accuracy (%)": 100 * from_most_accurate(points)[0]["accuracy"]}
+        for metric, levels in (("FCD/Test", LEVELS[:2]), ("SNN/Test", LEVELS[:1])):
+            row |= {Cell(title, metric, level).column: at_level(points, metric, level) for level in levels}
+        row |= {"accuracy at the end (%)": results["sequence_accuracy"], "KL (nats)": results["kl_nats"]}
+        rows.append(row | {"valid (%)": results["valid"]})
+    return rows

@@ -17,9 +17,9 @@ from ....optimization.sparse_gp import SparseGP
 from ....system.provenance import provenance
 
 __all__ = [
-    "METHODS",
     "SEARCHES",
     "SPREADS",
+    "ZINC_METHODS",
     "Coded",
     "axes",
     "decodes",
@@ -31,7 +31,7 @@ __all__ = [
     "zinc_models",
 ]
 
-METHODS = {
+ZINC_METHODS = {
     "VAE (G)": "vae-gaussian",
     "VAE (T)": "vae-tricube",
     "DD-VAE (G)": "ddvae-gaussian",
@@ -107,7 +107,7 @@ def zinc_models() -> dict[str, Record]:
 
     Of a method the published run, or else the shorter one of the same size.
     """
-    found = recorded_methods(METHODS, ("zinc-", ("full",)), ("zinc-large-", ("hours", "full")))
+    found = recorded_methods(ZINC_METHODS, ("zinc-", ("full",)), ("zinc-large-", ("hours", "full")))
     return {title: records[0] for title, records in found.items()}
 
 
@@ -118,8 +118,8 @@ def encoded(record: Record, n: int | None = None) -> Coded:
     smiles = [string for part in parts for string in (part if n is None else part.first(n)).strings()]
     values = torch.from_numpy(score(smiles))
     codes, seen = codec.encode(smiles).double(), len(parts[0]) if n is None else min(n, len(parts[0]))
-    ways = (codec.encode, codec.decode, codec.draw_strings)
-    return Coded(record, smiles, codes, values, *ways, n is None, seen)
+    maps = (codec.encode, codec.decode, codec.draw_strings)
+    return Coded(record, smiles, codes, values, *maps, n is None, seen)
 
 
 def on_record(record: Record, kind: str) -> dict[int, dict]:
@@ -134,7 +134,7 @@ def _name(kind: str, seed: int | str) -> str:
 
 
 def regression(coded: Coded, seed: int) -> dict[str, float]:
-    """Log-likelihood and RMSE of the sparse process, and of a constant, on a held-out tenth.
+    """Log-likelihood and RMSE of the sparse Gaussian process, and of a constant, on a held-out tenth.
 
     Args:
         coded: A model's molecules.
@@ -143,32 +143,32 @@ def regression(coded: Coded, seed: int) -> dict[str, float]:
     Source: Table 4, its LL and RMSE, before any search.
     """
 
-    def judge() -> dict[str, float]:
+    def compute() -> dict[str, float]:
         train, test = coded.split(seed)
         known, unseen = coded.values[train], coded.values[test]
         process = SparseGP.fit(coded.codes[train], known, seed=seed)
         return process.judge(coded.codes[test], unseen) | _constant(known, unseen)
 
-    return coded.keep("regression", seed, judge)
+    return coded.keep("regression", seed, compute)
 
 
 def unseen(coded: Coded, seed: int) -> dict[str, float]:
-    """Log-likelihood and RMSE of the process on molecules that the encoder was not trained on.
+    """Log-likelihood and RMSE of the Gaussian process on molecules that the encoder was not trained on.
 
-    ZINC's validation and test molecules; the process knows nine tenths of the others.
+    ZINC's validation and test molecules; the Gaussian process knows nine tenths of the others.
 
     Args:
         coded: A model's molecules.
         seed: Of the choice of the nine tenths, and of the fit.
     """
 
-    def judge() -> dict[str, float]:
+    def compute() -> dict[str, float]:
         train, _ = coded.split(seed)
         train = train[train < coded.seen]
         process = SparseGP.fit(coded.codes[train], coded.values[train], seed=seed)
         return process.judge(coded.codes[coded.seen :], coded.values[coded.seen :])
 
-    return coded.keep("unseen", seed, judge)
+    return coded.keep("unseen", seed, compute)
 
 
 def decodes(coded: Coded, seed: int) -> dict[str, dict[str, float]]:
@@ -183,10 +183,10 @@ def decodes(coded: Coded, seed: int) -> dict[str, dict[str, float]]:
     Returns:
         By way ("greedy", "drawn"): valid, share of codes that decode to a molecule; same, share that decode
         to the string that they encode; and where twenty codes are left, how many they are, and
-        log_likelihood and rmse on a tenth of them, of the process and of a constant.
+        log_likelihood and rmse on a tenth of them, of the Gaussian process and of a constant.
     """
 
-    def judge() -> dict[str, dict[str, float]]:
+    def compute() -> dict[str, dict[str, float]]:
         order = torch.randperm(len(coded.codes), generator=torch.Generator().manual_seed(seed))[:10_000]
         codes = coded.codes[order]
         torch.manual_seed(seed)
@@ -205,13 +205,13 @@ def decodes(coded: Coded, seed: int) -> dict[str, dict[str, float]]:
                 found[way] |= {"codes": len(x)} | process.judge(x[test], unseen) | _constant(known, unseen)
         return found
 
-    return coded.keep("decodes", seed, judge)
+    return coded.keep("decodes", seed, compute)
 
 
 def _constant(known: Tensor, unseen: Tensor) -> dict[str, float]:
-    law = torch.distributions.Normal(known.mean(), known.std())
+    normal = torch.distributions.Normal(known.mean(), known.std())
     return {
-        "constant log_likelihood": law.log_prob(unseen).mean().item(),
+        "constant log_likelihood": normal.log_prob(unseen).mean().item(),
         "constant rmse": (unseen - known.mean()).square().mean().sqrt().item(),
     }
 
@@ -222,7 +222,7 @@ def plane(coded: Coded, seed: int, n: int = 3_000) -> dict[str, list]:
     Under "best" score and string of the three best of all known molecules.
     """
 
-    def judge() -> dict[str, list]:
+    def compute() -> dict[str, list]:
         train, _ = coded.split(seed)
         best = train[coded.values[train].argsort(descending=True)[:3]]
         middle, axes = principal_axes(coded.codes[train])
@@ -232,20 +232,20 @@ def plane(coded: Coded, seed: int, n: int = 3_000) -> dict[str, list]:
         found = {name: [round(value, 3) for value in column] for name, column in columns.items()}
         return found | {"best": [(coded.values[i].item(), coded.smiles[i]) for i in best.tolist()]}
 
-    return coded.keep("plane", seed, judge)
+    return coded.keep("plane", seed, compute)
 
 
 def axes(coded: Coded, seed: int) -> dict[str, list]:
-    """The mean of a search's known codes and their two principal axes, on which `hunt` places its own."""
+    """The mean of a search's known codes and their two principal axes, on which its own codes have places."""
 
-    def judge() -> dict[str, list]:
+    def compute() -> dict[str, list]:
         middle, directions = principal_axes(coded.codes[coded.split(seed)[0]])
         return {"middle": middle.tolist(), "axes": directions.T.tolist()}
 
-    return coded.keep("axes", seed, judge)
+    return coded.keep("axes", seed, compute)
 
 
 def _whole(kept: dict) -> dict:
-    """A search as it is kept, with its table column by column, as `hunt` returns it."""
+    """A search as it is kept, with its table column by column, as `run_search` returns it."""
     table = kept["proposed"]
     return kept | {"proposed": [dict(zip(table, values)) for values in zip(*table.values())]}

@@ -15,10 +15,10 @@ from ....optimization.search import Evaluation, optimize
 from ....optimization.sparse_gp import Hyperparameters, SparseGP
 from .codes import SEARCHES, SPREADS, Coded, _whole, axes, decodes, on_record, plane, regression, unseen
 
-__all__ = ["best_so_far", "compute", "go_on", "hunt"]
+__all__ = ["best_so_far", "compute", "one_more_round", "run_search"]
 
 
-def hunt(coded: Coded, name: str, seed: int, start: Hyperparameters | None = None, **changes) -> dict:
+def run_search(coded: Coded, name: str, seed: int, start: Hyperparameters | None = None, **changes) -> dict:
     """What one search proposed.
 
     Args:
@@ -31,8 +31,8 @@ def hunt(coded: Coded, name: str, seed: int, start: Hyperparameters | None = Non
     Returns:
         Under "proposed" a row a code: round, status, smiles ("" for what is no molecule), score, predicted
         mean and deviation, and the code's place (x, y) on the two principal axes of the known codes. Under
-        "held_out" what a process with the first hyper-parameters makes of the other tenth, knowing what was
-        known "before" and "after" the rounds: the released code reads Table 4's LL and RMSE after them.
+        "held_out" what a Gaussian process with the first hyper-parameters makes of the other tenth, knowing
+        what was known "before" and "after" the rounds: the released code reads Table 4's LL and RMSE after.
 
     Raises:
         ValueError: there is no such search.
@@ -41,12 +41,12 @@ def hunt(coded: Coded, name: str, seed: int, start: Hyperparameters | None = Non
         raise ValueError(f"search is {name!r}; expected one of {', '.join(SEARCHES)}")
 
     def search() -> dict:
-        return _hunt(coded, name, seed, start, changes)
+        return _search(coded, name, seed, start, changes)
 
     return _whole(search() if changes else coded.keep(name, seed, search))
 
 
-def go_on(
+def one_more_round(
     coded: Coded, name: str, seed: int, before: list[dict], acquisition: str | None = None, batch: int = 20
 ) -> list[dict]:
     """One more round after those of a recorded search, from what it found and a part of ZINC.
@@ -54,7 +54,7 @@ def go_on(
     Args:
         coded: Molecules to start from, beside those found.
         name, seed: Of the search.
-        before: Its rows so far (see `hunt`).
+        before: Its rows so far (see `run_search`).
         acquisition: Another one than the search's.
         batch: Molecules wanted.
 
@@ -85,7 +85,7 @@ def _box(name: str, codes: Tensor) -> Box | None:
     return Box.spread(codes, SPREADS[name]) if name in SPREADS else None
 
 
-def _hunt(coded: Coded, name: str, seed: int, start: Hyperparameters | None, changes: dict) -> dict:
+def _search(coded: Coded, name: str, seed: int, start: Hyperparameters | None, changes: dict) -> dict:
     search = replace(SEARCHES[name], seed=seed, **changes)
     train, test = coded.split(seed)
     codes, values, unseen = coded.codes[train], coded.values[train], (coded.codes[test], coded.values[test])
@@ -132,7 +132,7 @@ def _row(one: Evaluation, x: float, y: float) -> dict:
 def compute(coded: Coded, kind: str, seed: int, **changes) -> dict:
     """The result of a kind as `on_record` names it; changes as the kind's own function takes them."""
     kinds = {"regression": regression, "unseen": unseen, "decodes": decodes, "plane": plane, "axes": axes}
-    return kinds[kind](coded, seed, **changes) if kind in kinds else hunt(coded, kind, seed, **changes)
+    return kinds[kind](coded, seed, **changes) if kind in kinds else run_search(coded, kind, seed, **changes)
 
 
 def best_so_far(rows: list[dict]) -> np.ndarray:

@@ -1,15 +1,13 @@
-"""Chapter 7: what the paper claims, and what the recorded runs have to say about it."""
+"""What the paper claims, and what the recorded runs have to say about it."""
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ...book.statistics import Pair, amount, effect_of, spread
-from ...experiments.molecule_runs import curve
-from ...experiments.record import Record, recorded
-from .table_three import LEVELS, small_runs, table_runs, table_three
-from .table_three_rows import METRICS, contest
-from .zinc.codes import on_record, zinc_models
+from ....book.statistics import Pair, amount, effect_of, mean, spread
+from ....experiments.record import recorded
+from ..table_three import LEVELS, METRICS, contest, curves_of, small_runs, table_runs, table_three
+from ..zinc.codes import on_record, zinc_models
 
 __all__ = ["CLAIMS", "Claim"]
 
@@ -40,67 +38,61 @@ def _results(name: str, key: str) -> list[float]:
     return [record.results[key] for record in recorded(name)]
 
 
-def _curves(runs: dict[str, list[Record]]) -> dict[str, list[list[dict]]]:
-    return {method: list(map(curve, records)) for method, records in runs.items()}
-
-
 def _digits_claim() -> str:
     values = [_results(f"mnist-{name}", "knn_honest") for name in ("ddvae-uniform", "vae-gaussian")]
     return f"kNN accuracy, honest reading: {_apart(*values, unit=' %')}"
 
 
 def _contest_claim() -> str:
-    told = []
+    parts = []
     for size, runs in (("the published size", table_runs()), ("a quarter of the units", small_runs())):
-        better = [row["better"] for row in contest(_curves(runs)) if row["better"] != "–"]
-        told.append(f"{better.count('DD-VAE')} of {len(better)} with {size}")
-    return f"DD-VAE at least as good in {', '.join(told)} (cells: metric, accuracy, proposals)"
+        better = [row["better"] for row in contest(curves_of(runs)) if row["better"] != "–"]
+        parts.append(f"{better.count('DD-VAE')} of {len(better)} with {size}")
+    return f"DD-VAE at least as good in {', '.join(parts)} (cells: metric, accuracy, proposals)"
 
 
 def _support_claim() -> str:
-    found, level = _curves(table_runs()), LEVELS[1]
-    told = []
-    for method in ("VAE", "DD-VAE"):
-        pair = [found.get(f"{method} ({letter})") for letter in "GT"]
-        if None not in pair:
-            values = [[table_three(curves, key)[level][0] for curves in pair] for key in METRICS]
-            told.append(
-                f"{method}: " + ", ".join(f"{key} {g:.3f} to {t:.3f}" for key, (g, t) in zip(METRICS, values))
-            )
-    return f"from Gaussian to triweight at {100 * level:.0f} %: " + "; ".join(told)
+    curves, level, parts = curves_of(table_runs()), LEVELS[1], []
+    values = table_three(curves)
+    for method, pair in (("VAE", ("VAE (G)", "VAE (T)")), ("DD-VAE", ("DD-VAE (G)", "DD-VAE (T)"))):
+        if set(pair) <= set(curves):
+            means = [[mean(values[one, key, level]) for one in pair] for key in METRICS]
+            words = [f"{key} {g:.3f} to {t:.3f}" for key, (g, t) in zip(METRICS, means)]
+            parts.append(f"{method}: {', '.join(words)}")
+    return f"from Gaussian to triweight at {100 * level:.0f} %: {'; '.join(parts)}"
 
 
 def _nats_claim() -> str:
-    told = []
+    parts = []
     for title, name in (("Gaussian", "gaussian"), ("triweight", "triweight")):
         accuracy, nats = (
             spread(_results(f"moses-sweep-ddvae-{name}", key), ".1f", ".1f")
             for key in ("sequence_accuracy", "kl_nats")
         )
-        told.append(f"{title} {accuracy} % of unseen molecules at {nats} nats")
-    return "DD-VAE on MOSES: " + ", ".join(told)
+        parts.append(f"{title} {accuracy} % of unseen molecules at {nats} nats")
+    return "DD-VAE on MOSES: " + ", ".join(parts)
 
 
 def _regression_claim() -> str:
     fits = {title: list(on_record(record, "regression").values()) for title, record in zinc_models().items()}
-    told = [
+    parts = [
         f"{title} {spread([fit['log_likelihood'] for fit in here])}" for title, here in fits.items() if here
     ]
-    return "LL of the process (nats): " + ", ".join(told) + ("; no VAE on record" if len(told) < 2 else "")
+    return "LL of the process (nats): " + ", ".join(parts) + ("; no VAE on record" if len(parts) < 2 else "")
 
 
 def _validity_claim() -> str:
     record = recorded("moses-large-ddvae-triweight")[0]
-    laws = {row["law"]: row["valid"] for row in record.kept("laws-10000")["laws-10000"]}
-    return "valid: " + ", ".join(f"{100 * valid:.1f} % of codes from {law}" for law, valid in laws.items())
+    rows = record.kept("densities-10000")["densities-10000"]
+    return "valid: " + ", ".join(f"{100 * row['valid']:.1f} % of codes from {row['density']}" for row in rows)
 
 
 def _switch_claim(word: str) -> Callable[[], str]:
-    def told() -> str:
+    def evidence() -> str:
         values = [_results(name, "kl") for name in (f"bricks-switch-{word}", "bricks-ddvae-uniform")]
         return f"Figure 5, U/U, KL of decoded samples: {_apart(*values, unit=' nats', ratio=True)}"
 
-    return told
+    return evidence
 
 
 CLAIMS = (

@@ -5,7 +5,7 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
-from ..figures.latent_planes import DIGIT_COLOURS, brick_picture
+from .latent_planes import DIGIT_COLOURS, brick_picture
 
 __all__ = ["brick_raster", "certainty_raster", "code_raster", "digit_raster", "plane_raster"]
 
