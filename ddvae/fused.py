@@ -40,11 +40,16 @@ VARIANTS = (("-march=native", "-mprefer-vector-width=512", "-fopenmp"), ("-march
 
 
 def has_bfloat16_unit(device: str | torch.device) -> bool:
-    """Whether bfloat16 products are faster than float32 there: on any GPU, on a CPU with a matrix unit."""
+    """Whether bfloat16 products are faster than float32 there: on any GPU, on a CPU with a matrix unit.
+
+    Environment: ONEDNN_MAX_CPU_ISA may keep torch's products from the unit, as its library reads it.
+    """
     if torch.device(device).type != "cpu":
         return True
     told = getattr(torch.cpu, "get_capabilities", dict)  # older torch does not tell
-    return told().get("amx_bf16", False)
+    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
+    barred = allowed.startswith(("SSE", "AVX")) and "AMX" not in allowed
+    return told().get("amx_bf16", False) and not barred
 
 
 @functools.cache
