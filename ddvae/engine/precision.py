@@ -1,5 +1,7 @@
 """Precision of products: what a device is good at, and the context that asks for it."""
 
+import os
+
 import torch
 from torch import Tensor
 
@@ -7,11 +9,16 @@ __all__ = ["autocast", "has_bfloat16_unit", "product_dtype"]
 
 
 def has_bfloat16_unit(device: str | torch.device) -> bool:
-    """Whether bfloat16 products are faster than float32 there: on any GPU, on a CPU with a matrix unit."""
+    """Whether bfloat16 products are faster than float32 there: on any GPU, on a CPU with a matrix unit.
+
+    Environment: ONEDNN_MAX_CPU_ISA may keep torch's products from the unit, as its library reads it.
+    """
     if torch.device(device).type != "cpu":
         return True
     told = getattr(torch.cpu, "get_capabilities", dict)  # older torch does not tell
-    return told().get("amx_bf16", False)
+    allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
+    barred = allowed.startswith(("SSE", "AVX")) and "AMX" not in allowed
+    return told().get("amx_bf16", False) and not barred
 
 
 def autocast(device: str | torch.device, precision: str) -> torch.autocast:

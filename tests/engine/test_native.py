@@ -160,6 +160,21 @@ def test_an_older_torch_does_not_tell_of_the_unit(monkeypatch):
     assert not precision.has_bfloat16_unit("cpu") and precision.has_bfloat16_unit("cuda")
 
 
+@pytest.mark.parametrize(
+    "allowed, unit",
+    [
+        *[(None, True), ("", True), ("default", True), ("AVX10_1_512_AMX", True), ("avx512_core_amx", True)],
+        *[("AVX2", False), ("avx512_core_bf16", False), ("SSE41", False)],
+    ],
+)
+def test_a_unit_that_torch_may_not_use_is_none(monkeypatch, allowed, unit):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if allowed is not None:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", allowed)
+    assert precision.has_bfloat16_unit("cpu") == unit and precision.has_bfloat16_unit("cuda")
+
+
 @needs_compiler
 def test_a_compiler_that_lacks_an_option_does_without(tmp_path):
     """OpenMP and the wide vectors, as Apple's; then the processor's name too."""
