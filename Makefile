@@ -51,7 +51,7 @@ reproduce: install
 	"$(PYTHON)" -m ddvae reproduce --budget $(BUDGET) --out $(OUT) $(ARGS)
 
 test: install lint
-	"$(PYTHON)" -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	"$(PYTHON)" -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: install
 	"$(PYTHON)" -m ruff check .

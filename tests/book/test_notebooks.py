@@ -10,9 +10,10 @@ import nbformat
 import pytest
 from conftest import ROOT
 
-from ddvae.book.regenerate import CHAPTERS, PAGES
+from ddvae.book.regenerate import PAGES, chapters
 from ddvae.experiments.preset import BUDGETS
 
+CHAPTERS = chapters()
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("**/*.ipynb"))
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 each_chapter = pytest.mark.parametrize(
@@ -97,14 +98,17 @@ def test_ends_in_a_comparison_and_says_what_to_try(path):
     assert "## What to try" in cells(path, "markdown")[-1].source
 
 
-@pytest.mark.timeout(600)
-def test_committed_outputs_are_reproduced():
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.by_itself
+@each
+def test_committed_outputs_are_reproduced(path):
     """nbval, lax: cells run without error, marked ones print what they printed.
 
     No browser: static images take a third of the time and are not compared.
     """
     environment = os.environ | {"PYTEST_ADDOPTS": "", "BROWSER_PATH": os.devnull}
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider"]
-    command += ["-W", "default", "--override-ini", "addopts=", *map(str, NOTEBOOKS)]
+    command += ["-W", "default", "--override-ini", "addopts=", "--override-ini", "timeout=3600", str(path)]
     found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
     assert found.returncode == 0, found.stdout[-4000:]
