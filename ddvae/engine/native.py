@@ -107,11 +107,13 @@ def empty(*shape: int, like: Tensor) -> Tensor:
     return _pool.take(size).view(like.dtype).view(shape)
 
 
-def _call(name: str, *arguments: int | Tensor | None) -> None:
-    def plain(x: int | Tensor | None) -> ctypes.c_void_p | ctypes.c_int64:
+def _call(name: str, *arguments: int | Tensor | np.ndarray | None) -> None:
+    def plain(x: int | Tensor | np.ndarray | None) -> ctypes.c_void_p | ctypes.c_int64:
         if isinstance(x, Tensor):
             assert x.is_contiguous() or name.startswith("transpose")  # which knows its stride
             return ctypes.c_void_p(x.data_ptr())
+        if isinstance(x, np.ndarray):
+            return ctypes.c_void_p(x.ctypes.data)
         return ctypes.c_void_p() if x is None else ctypes.c_int64(x)
 
     getattr(compiled(), name)(*map(plain, arguments))
@@ -230,8 +232,8 @@ def transpose_with_ones(x: Tensor) -> Tensor:
     return out
 
 
-def power_draws(shape: tuple[int, ...], p: float, k: int) -> Tensor:
-    r"""Float32 draws of the kernel :math:`(1 - |z|^p)^k` on the CPU, seeded by torch's generator.
+def power_draws(shape: tuple[int, ...], p: float, k: int, seed: int) -> Tensor:
+    r"""Float32 samples of the kernel :math:`(1 - |z|^p)^k` on the CPU.
 
     Random numbers are hashes of a counter, so that vector units and threads share the work and the
     result depends on the seed alone.
@@ -239,18 +241,21 @@ def power_draws(shape: tuple[int, ...], p: float, k: int) -> Tensor:
     Args:
         shape: Of the result, less than 2^32 numbers.
         p, k: Of the kernel; k whole.
+        seed: From 0 on, below 2^62.
     """
-    seed = int(torch.randint(2**62, ()))
     keys = [_split_mix(seed + i) for i in range(k + 1)]
-    exponents = torch.tensor([0.0] + [1 / (1 + i * p) for i in range(1, k + 1)])
+    exponents = [0.0] + [1 / (1 + i * p) for i in range(1, k + 1)]
     n = math.prod(shape)
     if compiled() is not None:
-        out = torch.empty(shape)
+        # Memory from numpy: what torch creates has another type or place where the user has set
+        # defaults, and no address in its function transforms.
+        powers = np.array(exponents, dtype=np.float32)
         halves = np.array([(key & 0xFFFFFFFF, key >> 32) for key in keys], dtype=np.uint32)
-        _call("kernel_draws", n, k, exponents, torch.from_numpy(halves.view(np.int32)), out)
-        return out
-    counter = torch.arange(n)
-    logs = torch.zeros(n)
+        out = np.empty(shape, dtype=np.float32)
+        _call("kernel_draws", n, k, powers, halves, out)
+        return torch.from_numpy(out)
+    counter = torch.arange(n, device="cpu")
+    logs = torch.zeros(n, dtype=torch.float32, device="cpu")
     for i in range(1, k + 1):
         logs += exponents[i] * _uniform(counter, keys[i]).log()
     return ((2 * _uniform(counter, keys[0]) - 1) * logs.exp()).view(shape)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ..models.vae import VAE
-from ..system.files import replace_file, save_checkpoint
+from ..system.files import check_same_settings, replace_file, save_checkpoint
 from ..system.provenance import provenance
 from ..training.loop import fit, seed_everything
 from ..training.state import CHECKPOINT, LOG
@@ -192,12 +192,7 @@ def _begin(folder: Path, settings: dict, resume: bool) -> bool:
     mark = next((folder / name for name in ("run.json", SETTINGS) if (folder / name).exists()), None)
     if resume and mark is not None:
         found = read_settings(mark)
-        changed = next((k for k in settings | found if settings.get(k) != found.get(k)), None)
-        if changed is not None:
-            raise ValueError(
-                f"{folder} holds a run with {changed} {found.get(changed)!r}, not {settings.get(changed)!r}; "
-                "expected the same run, another folder, or a start without resume"
-            )
+        check_same_settings(found, settings, f"{folder} holds a run")
         return True
     for pattern in OF_A_RUN:
         for path in folder.glob(pattern):

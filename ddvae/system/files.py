@@ -14,7 +14,14 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["load_checkpoint", "read_text", "replace_file", "save_checkpoint", "spoken_name"]
+__all__ = [
+    "check_same_settings",
+    "load_checkpoint",
+    "read_text",
+    "replace_file",
+    "save_checkpoint",
+    "spoken_name",
+]
 
 # How files begin that are compressed, that are no text, and that are text of wide characters.
 COMPRESSED = {
@@ -155,3 +162,22 @@ def load_checkpoint(path: str | os.PathLike) -> dict:
     if not isinstance(state, dict) or "model" not in state:
         raise ValueError(f"{path} is no checkpoint of fit; expected a dictionary with 'model'")
     return state
+
+
+def check_same_settings(found: dict, wanted: dict, where: str) -> None:
+    """Refuses to go on with what was begun under other settings.
+
+    Args:
+        found: Settings by name, as they were.
+        wanted: Settings of what is to go on.
+        where: What has them, to be named: "runs/a holds a search".
+
+    Raises:
+        ValueError: a setting differs; the first one is named with both values.
+    """
+    for name in wanted | found:
+        if found.get(name) != wanted.get(name):
+            raise ValueError(
+                f"{where} with {name} {found.get(name)!r}, not {wanted.get(name)!r}; expected the same "
+                "settings, another folder, or a start without resume"
+            )

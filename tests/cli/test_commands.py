@@ -91,7 +91,7 @@ def test_optimize(called, monkeypatch, tmp_path, way):
     words += f" --max-heavy-atoms 20 --time-limit 11 --out there --{way}"
     assert main(words.split()) == 0
     expected = search.Search(2, 3, "prior", way == "maximize", 20, seed=9)
-    assert found["search"] == expected and found["time_limit"] == 11.0 and found["out"] == Path("there")
+    assert found["search"] == expected and found["score"].time_limit == 11.0 and found["out"] == Path("there")
     assert len(found["values"]) == len(found["codes"]) == 5 and found["resume"] is False
 
 

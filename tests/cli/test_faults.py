@@ -22,7 +22,7 @@ from ddvae.__main__ import main
 from ddvae.experiments.molecule_runs import load_codec
 from ddvae.molecules.chemistry import canonical, heavy_atoms, score_parts, traits
 from ddvae.molecules.datasets import own_molecules
-from ddvae.optimization.search import read_evaluations
+from ddvae.optimization.evaluations import read_evaluations
 from ddvae.system.files import load_checkpoint
 
 FAULTS = int(os.environ.get("DDVAE_FAULTS", 3))

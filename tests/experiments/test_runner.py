@@ -58,7 +58,7 @@ def test_a_finished_run_is_read_and_an_interrupted_one_goes_on(tmp_path):
     assert resumed.provenance["device"] == f"a GPU, then {whole.provenance['device']}"
     again = train(name, "smoke", folder=folder, resume=True, progress=False)
     assert again.seconds == resumed.seconds  # read, not trained
-    with pytest.raises(ValueError, match="holds a run with seed 1, not 9; expected the same run"):
+    with pytest.raises(ValueError, match="holds a run with seed 1, not 9; expected the same settings"):
         train(name, "smoke", seed=9, folder=folder, resume=True, progress=False)
     with pytest.raises(ValueError, match="holds a run with preset 'bricks-ddvae-uniform', not 'bricks-"):
         train("bricks-ddvae-tricube", "smoke", folder=folder, resume=True, progress=False)

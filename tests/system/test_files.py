@@ -10,7 +10,7 @@ import zipfile
 
 import pytest
 
-from ddvae.system.files import read_text, replace_file
+from ddvae.system.files import check_same_settings, read_text, replace_file
 
 
 def test_replace_file_keeps_the_old_one_on_failure(tmp_path):
@@ -124,3 +124,19 @@ def test_a_pipe_is_read_by_its_name():
     os.close(writing)
     assert read_text(f"/dev/fd/{reading}", "codes") == TEXT
     os.close(reading)
+
+
+@pytest.mark.parametrize(
+    "found, wanted, message",
+    [
+        ({"a": 1}, {"a": 2}, "with a 1, not 2"),
+        ({"a": 1, "b": [1]}, {"a": 1, "b": [2]}, r"with b \[1\], not \[2\]"),
+        ({"a": 1}, {"a": 1, "b": 0}, "with b None, not 0"),
+        ({"a": 1, "c": "x"}, {"a": 1}, "with c 'x', not None"),
+    ],
+)
+def test_other_settings_are_refused(found, wanted, message):
+    check_same_settings(found, dict(found), "runs/a holds a search")
+    expected = rf"^runs/a holds a search {message}; expected the same settings, another folder, or a"
+    with pytest.raises(ValueError, match=expected):
+        check_same_settings(found, wanted, "runs/a holds a search")

@@ -187,7 +187,7 @@ def test_a_checkpoint_never_runs_code(tmp_path):
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path):
     fit(small_model(), DATA, RUN, FALLING, tmp_path, time_limit=0.0, progress=False)
     other = Settings(3, Constant(1e-3))
-    with pytest.raises(ValueError, match=r"was trained with learning_rate .*Cosine.* has .*Constant"):
+    with pytest.raises(ValueError, match=r"is of a training with learning_rate .*Cosine.*, not .*Constant"):
         fit(small_model(), DATA, other, FALLING, tmp_path, resume=True, progress=False)
 
 
@@ -202,7 +202,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
 
 def test_data_of_another_length_are_refused(tmp_path):
     fit(small_model(), DATA, RUN, FALLING, tmp_path, time_limit=0.0, progress=False)
-    with pytest.raises(ValueError, match="was trained with epoch_steps 8, this run has 4"):
+    with pytest.raises(ValueError, match="is of a training with epoch_steps 8, not 4"):
         fit(small_model(), six_bit_sample(500), RUN, FALLING, tmp_path, resume=True, progress=False)
 
 
