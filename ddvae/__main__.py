@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     whole.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
     whole.add_argument("--seed", type=int, default=1)
     whole.add_argument("--device", default="cpu", help="cpu or cuda; default: %(default)s")
-    whole.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR", help="default: figures")
+    whole.add_argument("--out", type=Path, metavar="DIR", help="default: reproduced, which git ignores")
     whole.add_argument("--resume", action="store_true", help="skip what is done and unchanged")
     whole.add_argument("--fresh", action="store_true", help="first remove what was regenerated before")
     whole.set_defaults(command=book.reproduce)
@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--budget", choices=BUDGETS[1:], default="laptop", help="default: %(default)s")
     one.add_argument("--seed", type=int, default=1)
     one.add_argument("--device", default="cpu")
-    one.add_argument("--out", type=Path, metavar="DIR", help="default: figures/runs/PRESET/seedN")
+    one.add_argument("--out", type=Path, metavar="DIR", help="default: reproduced/runs/PRESET/seedN")
     one.add_argument("--resume", action="store_true", help="go on from a checkpoint")
     one.add_argument("--time-limit", type=float, metavar="SECONDS", help="then save and stop")
     one.add_argument(
@@ -99,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_search(group)
 
-    here = group.add_parser("notebooks", help="execute the committed notebooks in place")
+    here = group.add_parser("notebooks", help="execute the committed notebooks in place, with their figures")
     here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
     here.set_defaults(command=book.notebooks)
 

@@ -28,7 +28,7 @@ OWNERS = {
     "figures": {"PIL", "kaleido", "plotly"},
     "molecules": {"fcd_torch", "moses", "networkx", "rdkit"},
     "optimization": {"botorch", "gpytorch", "linear_operator"},
-    "book": {"IPython", "nbformat", "pandas", "papermill"},
+    "book": {"IPython", "ipykernel", "jupyter_client", "nbformat", "pandas", "papermill"},
     "widgets": {"anywidget", "ipywidgets", "traitlets"},
 }
 """Libraries by the one wing that imports them."""

@@ -5,23 +5,27 @@ from pathlib import Path
 
 
 def reproduce(arguments: argparse.Namespace) -> int:
-    from ..book.regenerate import choose_chapters, reproduce, summary
+    from ..book.notebooks import choose_chapters
+    from ..book.regenerate import reproduce, summary
+    from ..system.locations import reproduced
 
+    out = arguments.out or reproduced()
     rows = reproduce(
         choose_chapters(arguments.chapters),
         arguments.budget,
-        arguments.out,
+        out,
         arguments.seed,
         arguments.device,
         arguments.resume,
         arguments.fresh,
     )
-    print(summary(rows, arguments.out))
+    print(summary(rows, out))
     return int(any(row["status"] == "failed" for row in rows))
 
 
 def notebooks(arguments: argparse.Namespace) -> int:
-    from ..book.regenerate import PAGES, choose_chapters, refresh
+    from ..book.notebooks import PAGES, choose_chapters
+    from ..book.refresh import refresh
 
     refresh(choose_chapters(arguments.chapters) + (() if arguments.chapters else PAGES))
     return 0

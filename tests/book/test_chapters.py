@@ -5,7 +5,8 @@ import os
 import pytest
 from browser import BROWSER
 
-from ddvae.book.regenerate import chapters, reproduce
+from ddvae.book.notebooks import chapters
+from ddvae.book.regenerate import reproduce
 
 CHAPTERS = chapters()
 
