@@ -12,6 +12,7 @@ import torch
 from conftest import ROOT
 
 from ddvae.__main__ import main
+from ddvae.book import notebooks
 from ddvae.book import regenerate as book
 from ddvae.cli import models
 from ddvae.experiments import molecule_runs
@@ -48,7 +49,7 @@ def test_reproduce(called, capsys):
     told = {key: found[key] for key in ("budget", "seed", "out", "device", "resume", "fresh")}
     expected = {"budget": "smoke", "seed": 4, "out": Path("there"), "device": "meta"}
     assert told == expected | {"resume": False, "fresh": False}
-    assert found["chosen"] == book.chapters()[1:3]
+    assert found["chosen"] == notebooks.chapters()[1:3]
     for option in ("resume", "fresh"):
         assert main(["reproduce", f"--{option}"]) == 0
         assert [name for name in ("resume", "fresh") if found[name]] == [option]
