@@ -1,5 +1,9 @@
 """A model of six-bit strings that trains in a second, for the tests of training."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import torch
 
 from ddvae import VAE
@@ -29,3 +33,25 @@ DATA = six_bit_sample(1000)
 def same(a, b):
     states = a.state_dict(), b.state_dict()
     return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+SCRIPT = """
+import sys, torch
+sys.path.insert(0, {tests!r})
+from small_training import small_model, RUN, FALLING, DATA
+from ddvae.system.files import save_checkpoint
+from ddvae.training.loop import fit
+import dataclasses
+torch.set_num_threads(1)
+run = dataclasses.replace(RUN, epochs=40)
+model = small_model()
+fitted = fit(model, DATA, run, FALLING, sys.argv[1], resume=True, checkpoint_every=0.02, progress=False)
+if fitted.finished:
+    save_checkpoint(sys.argv[1] + "/end.pt", {{"model": model.state_dict()}})
+"""
+
+
+def start_training(folder, **options):
+    """A process that trains, or goes on with what the folder holds."""
+    script = SCRIPT.format(tests=str(Path(__file__).parent))
+    return subprocess.Popen([sys.executable, "-c", script, str(folder)], **options)

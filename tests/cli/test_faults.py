@@ -16,7 +16,7 @@ import pytest
 from conftest import ROOT
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from test_train import start as start_training
+from small_training import start_training
 
 from ddvae.__main__ import main
 from ddvae.experiments.molecule_runs import load_codec

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kernel_cases import contract, every_dtype
 from scipy import integrate, special, stats
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -15,16 +16,6 @@ from torch.utils._pytree import tree_leaves
 from ddvae.engine import native as fused
 from ddvae.mathematics.incomplete_beta import digamma_rise, log_beta
 from ddvae.mathematics.kernels import KERNELS, CosineKernel, PowerKernel, get_kernel
-
-ODD = {
-    "fractional": PowerKernel(1.5, 0.7),
-    "flat": PowerKernel(8, 0.25),
-    "narrow": PowerKernel(2, 40),
-    "peaked": PowerKernel(0.5, 2),
-}
-ALL = [pytest.param(kernel, id=name) for name, kernel in (KERNELS | ODD).items()]
-contract = pytest.mark.parametrize("kernel", ALL)
-every_dtype = pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 
 
 class NoFloat64(TorchDispatchMode):

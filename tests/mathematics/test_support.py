@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from test_kernels import contract, every_dtype
+from kernel_cases import contract, every_dtype
 
 from ddvae import KERNELS, CosineKernel, KernelProposal
 

@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from test_fused import needs_compiler
-from test_kernels import contract, every_dtype
+from kernel_cases import contract, every_dtype, needs_compiler
 from torch.distributions import Normal, Uniform, kl_divergence
 
 from ddvae import KERNELS, KernelProposal, into_unit_cube

@@ -3,15 +3,12 @@
 import dataclasses
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from small_training import DATA, FALLING, RUN, same, small_model
+from small_training import DATA, FALLING, RUN, same, small_model, start_training
 
 from ddvae import VAE
 from ddvae.data.bits import six_bit_sample
@@ -82,27 +79,6 @@ def vector(model):
     return torch.nn.utils.parameters_to_vector(model.parameters()).detach().clone()
 
 
-SCRIPT = """
-import sys, torch
-sys.path.insert(0, {tests!r})
-from small_training import small_model, RUN, FALLING, DATA
-from ddvae.system.files import save_checkpoint
-from ddvae.training.loop import fit
-import dataclasses
-torch.set_num_threads(1)
-run = dataclasses.replace(RUN, epochs=40)
-model = small_model()
-fitted = fit(model, DATA, run, FALLING, sys.argv[1], resume=True, checkpoint_every=0.02, progress=False)
-if fitted.finished:
-    save_checkpoint(sys.argv[1] + "/end.pt", {{"model": model.state_dict()}})
-"""
-
-
-def start(folder, **options):
-    script = SCRIPT.format(tests=str(Path(__file__).parents[1]))
-    return subprocess.Popen([sys.executable, "-c", script, str(folder)], **options)
-
-
 def wait_for(path, process, before=None):
     """Until a file is there, and another one than before, as long as the process that writes it runs."""
     while marked(path) in (None, before):
@@ -116,23 +92,23 @@ def marked(path):
 
 def test_killed_twice_and_resumed_ends_bit_identical(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert start(whole).wait() == 0
+    assert start_training(whole).wait() == 0
     kills = 0
     for _ in range(2):
         before = marked(killed / "checkpoint.pt")
-        process = start(killed)
+        process = start_training(killed)
         wait_for(killed / "checkpoint.pt", process, before)
         time.sleep(0.1)
         process.kill()
         kills += process.wait() == -signal.SIGKILL
     assert kills == 2 and not (killed / "end.pt").exists()
-    assert start(killed).wait() == 0
+    assert start_training(killed).wait() == 0
     ends = [load_checkpoint(folder / "end.pt")["model"] for folder in (whole, killed)]
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
 def test_ctrl_c_saves_and_stops(tmp_path):
-    process = start(tmp_path)
+    process = start_training(tmp_path)
     wait_for(tmp_path / "checkpoint.pt", process)
     process.send_signal(signal.SIGINT)
     assert process.wait() == 0
