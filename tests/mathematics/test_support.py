@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kernel_cases import contract, every_dtype
 
-from ddvae import KERNELS, CosineKernel, KernelProposal
+from ddvae import KernelProposal
+from ddvae.mathematics.kernels import KERNELS, CosineKernel
 
 
 def next_beyond(x, towards):

@@ -5,7 +5,9 @@ import torch
 from kernel_cases import contract, every_dtype, needs_compiler
 from torch.distributions import Normal, Uniform, kl_divergence
 
-from ddvae import KERNELS, KernelProposal, into_unit_cube
+from ddvae import KernelProposal
+from ddvae.mathematics.kernels import KERNELS
+from ddvae.mathematics.proposals import into_unit_cube
 
 
 def methods(kernel):
