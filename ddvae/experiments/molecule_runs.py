@@ -45,8 +45,7 @@ def load_codec(path: str | os.PathLike, precision: str = "bfloat16") -> Codec:
 def curve(record: Record, progress: bool = False) -> list[dict]:
     """One row a snapshot: epoch, molecules seen, accuracy, nats, and MOSES' metrics against its test set.
 
-    The metrics of a snapshot without samples are missing. They are computed once and kept beside the
-    record, as curve.json.
+    The metrics of a snapshot without samples are missing. They are computed once and kept with the record.
 
     Args:
         record: Of a run on molecules.
@@ -56,23 +55,23 @@ def curve(record: Record, progress: bool = False) -> list[dict]:
         ValueError: a run on something else, or one without snapshots.
     """
 
-    def judge() -> list[dict]:
-        rows = [_judge(record, *kept, progress) for kept in _snapshots(record)]
+    def compute() -> list[dict]:
+        rows = [_row(record, *kept, progress) for kept in _snapshots(record)]
         if not rows:
             raise ValueError(f"{record.folder} holds no snapshots; expected a run that keeps them")
         return rows
 
-    return record.keep("curve", judge)
+    return record.keep("curve", compute)
 
 
 def thin(record: Record) -> None:
-    """Drops the strings of snapshots, most of a record's weight, once curve.json says what they are worth.
+    """Drops the strings of snapshots, most of a record's weight, once its curve says what they are worth.
 
     Raises:
         FileNotFoundError: it does not yet.
     """
     if not record.kept("curve"):
-        raise FileNotFoundError(f"{record.folder} has no curve yet; expected snapshots that are judged")
+        raise FileNotFoundError(f"{record.folder} has no curve yet; expected one that `curve` computed")
     arrays = dict(record.arrays)
     for epoch, kept in _snapshots(record):
         kinds = [("accuracy", "f8"), ("kl", "f8"), ("samples", "S1", (0,)), ("thinned", "i8")]
@@ -83,16 +82,19 @@ def thin(record: Record) -> None:
 
 
 def final_metrics(record: Record, progress: bool = False) -> dict[str, float]:
-    """MOSES' metrics of the trained model's samples, kept as metrics.json; arguments as in `curve`."""
+    """MOSES' metrics of the trained model's samples, kept with the record; arguments as in `curve`."""
     return record.keep("metrics", lambda: evaluate(_strings(record.arrays["samples"]), progress=progress))
 
 
 def _snapshots(record: Record) -> list[tuple[int, np.ndarray]]:
     names = sorted(name for name in record.arrays if name.startswith("snapshot_"))
+    for name in names:
+        if "samples" not in (record.arrays[name].dtype.names or ()):
+            raise ValueError(f"{record.folder} holds a run of {record.name}; expected a run on molecules")
     return [(int(name.removeprefix("snapshot_")), record.arrays[name]) for name in names]
 
 
-def _judge(record: Record, epoch: int, kept: np.ndarray, progress: bool) -> dict:
+def _row(record: Record, epoch: int, kept: np.ndarray, progress: bool) -> dict:
     seen = int(record.log[epoch - 1]["step"]) * record.settings["batch_size"]
     row = {"epoch": epoch, "molecules": seen, "n": len(kept["samples"])}
     if "thinned" in kept.dtype.names and kept["thinned"]:

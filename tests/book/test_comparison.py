@@ -5,7 +5,7 @@ import math
 import pytest
 import sympy
 
-from ddvae.book.comparison import Printed, compare
+from ddvae.book.comparison import Printed, cells, compare
 from ddvae.mathematics.kernels import KERNELS
 from ddvae.papers.dd_vae.printed import PRINTED, TABLE_1, TABLE_2
 
@@ -49,7 +49,7 @@ def test_tables_have_all_rows():
 
 
 def test_compare_keeps_misses_visible():
-    frame = compare({"mnist.vae.knn": 60.0, "mnist.ddvae.knn": 95.0, "bricks.uniform.kl": 0.0031}, {})
+    frame = compare({"mnist.vae.knn": 60.0, "mnist.ddvae.knn": 95.0, "bricks.uniform.kl": 0.0031}, PRINTED)
     verdicts = dict(zip(frame["quantity"], frame["verdict"]))
     assert verdicts["kNN accuracy, VAE (%)"] == "worse"
     assert verdicts["kNN accuracy, DD-VAE (%)"] == "better"
@@ -58,18 +58,19 @@ def test_compare_keeps_misses_visible():
 
 
 def test_recorded_values_have_a_column_where_there_are_any():
-    assert "recorded" not in compare({"mnist.vae.knn": 60.0})
-    both = compare({"mnist.vae.knn": 60.0, "mnist.ddvae.knn": 95.0}, {"mnist.vae.knn": 85.2})["recorded"]
+    assert "recorded" not in compare({"mnist.vae.knn": 60.0}, PRINTED)
+    ours = {"mnist.vae.knn": 60.0, "mnist.ddvae.knn": 95.0}
+    both = compare(ours, PRINTED, {"mnist.vae.knn": 85.2})["recorded"]
     assert both.iloc[0] == 85.2 and math.isnan(both.iloc[1])
 
 
 def test_nan_agrees_with_nothing():
-    assert compare({"mnist.vae.knn": math.nan})["verdict"].iloc[0] == "differs"
+    assert compare({"mnist.vae.knn": math.nan}, PRINTED)["verdict"].iloc[0] == "differs"
 
 
 def test_compare_refuses_what_is_not_printed():
     with pytest.raises(ValueError, match=r"no printed number 'mnist\.knn'; expected one of"):
-        compare({"mnist.knn": 1.0})
+        compare({"mnist.knn": 1.0}, PRINTED)
 
 
 @pytest.mark.parametrize("key", PRINTED)
@@ -77,3 +78,27 @@ def test_entries(key):
     printed = PRINTED[key]
     assert isinstance(printed, Printed) and printed.better in ("lower", "higher", "equal")
     assert math.isfinite(printed.value) and 0 < printed.tolerance and printed.source
+
+
+def test_cells_of_a_table():
+    """Every number of a table has a place of its own: Table 3 has four methods, two metrics, three levels."""
+    found = cells(PRINTED, "Table 3")
+    assert found["DD-VAE (T)", "FCD/Test 80 %"] == "moses.ddvae.triweight.fcd.80"
+    assert len(found) == 4 * 2 * 3 == sum(one.source == "Table 3" for one in PRINTED.values())
+    assert len(cells(PRINTED, "Table 4")) == 4 * 7
+
+
+@pytest.mark.parametrize(
+    ("better", "value", "verdict"),
+    [
+        ("lower", 1.1, "agrees"),
+        ("lower", 1.2, "worse"),
+        ("lower", 0.8, "better"),
+        ("higher", 1.2, "better"),
+        ("higher", 0.8, "worse"),
+        ("equal", 0.8, "differs"),
+        ("lower", math.nan, "differs"),
+    ],
+)
+def test_verdicts(better, value, verdict):
+    assert Printed("", 1.0, "", better, tolerance=0.11).verdict(value) == verdict

@@ -6,7 +6,7 @@ import pytest
 
 from ddvae.book.statistics import Pair
 from ddvae.experiments.record import recorded
-from ddvae.papers.dd_vae.audit import DIFFERENCES, Difference, audit_row
+from ddvae.papers.dd_vae.audit.differences import DIFFERENCES, Difference, audit_row
 from ddvae.papers.dd_vae.presets import PRESETS
 
 

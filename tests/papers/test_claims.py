@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from ddvae.papers.dd_vae.claims import CLAIMS
+from ddvae.papers.dd_vae.audit.claims import CLAIMS
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.what)

@@ -7,7 +7,7 @@ from ddvae.experiments.molecule_runs import load_codec
 from ddvae.experiments.record import recorded
 from ddvae.models.densities import ex_post
 from ddvae.molecules.datasets import moses
-from ddvae.papers.dd_vae.code_densities import compare_laws
+from ddvae.papers.dd_vae.code_densities import compare_densities
 
 
 def test_one_gaussian_has_the_moments_of_the_codes():
@@ -35,6 +35,6 @@ def test_codes_of_molecules_decode_better_than_draws_of_the_prior():
     """On the recorded model 97 % of 100 against 71 %: the order fails by chance once in ten million."""
     record = recorded("moses-large-ddvae-triweight")[0]
     known, fresh = moses("train").drawn(700).strings(), moses("test").drawn(100).strings()
-    rows = {row["law"]: row for row in compare_laws(load_codec(record.folder), known, fresh, n=100)}
+    rows = {row["density"]: row for row in compare_densities(load_codec(record.folder), known, fresh, n=100)}
     assert len(rows) == 4 and all(row["n"] == 100 for row in rows.values())
     assert rows["proposals of unseen molecules"]["valid"] > rows["the prior N(0, I)"]["valid"]
