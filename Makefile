@@ -5,7 +5,7 @@
 # pytorch.org tells, into the environment that is to be active: a torch that is there is kept.
 TORCH ?= torch==2.13.0
 BUDGET ?= laptop
-OUT ?= figures
+OUT ?= reproduced
 ARGS ?=
 # One more than cores, for the longest tests wait a good deal, for browsers and kernels.
 WORKERS ?= $(shell python3 -c "import os; print(min(os.cpu_count() + 1, 8))")
@@ -30,7 +30,7 @@ help:
 	@echo "make lab         JupyterLab on the start notebook"
 	@echo "make app         the widgets alone as a page in the browser"
 	@echo "make docs        pages of all public names into docs/"
-	@echo "make notebooks   execute the committed notebooks in place, at budget recorded"
+	@echo "make notebooks   execute the committed notebooks in place, at budget recorded, and write figures/"
 	@echo "make lint        ruff and mypy"
 	@echo "make check       what changed since the last commit: lint, and the quick tests of its wings"
 
@@ -51,7 +51,7 @@ reproduce: install
 	"$(PYTHON)" -m ddvae reproduce --budget $(BUDGET) --out $(OUT) $(ARGS)
 
 test: install lint
-	"$(PYTHON)" -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	"$(PYTHON)" -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: install
 	"$(PYTHON)" -m ruff check .
@@ -63,10 +63,12 @@ CHANGED = $(shell git status --porcelain -- ddvae tests | cut -c4- | sed -n 's,^
 check: lint
 	$(if $(wildcard $(CHANGED)),"$(PYTHON)" -m pytest --quiet --numprocesses $(WORKERS) -m "not slow" tests/test_layering.py $(wildcard $(CHANGED)) $(ARGS),)
 
+# Notebooks run in the environment that is installed into, whatever "python3" means to the user's Jupyter.
 lab: install
-	"$(PYTHON)" -m jupyter lab notebooks/00_start_here.ipynb
+	JUPYTER_PATH="$(CURDIR)/notebooks/page$${JUPYTER_PATH:+:$$JUPYTER_PATH}" \
+		"$(PYTHON)" -m jupyter lab notebooks/00_start_here.ipynb
 
-# Its settings (this machine alone, a token, the look) are in notebooks/page.
+# Its settings (this machine alone, a token, the look, the kernel) are in notebooks/page.
 app: install
 	JUPYTER_PATH="$(CURDIR)/notebooks/page" JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/page" \
 		"$(PYTHON)" -m voila notebooks/widgets.ipynb $(ARGS)
@@ -82,4 +84,4 @@ notebooks: install
 	"$(PYTHON)" -m ddvae notebooks $(ARGS)
 
 clean:
-	rm -rf figures/trained figures/notebooks .pytest_cache .ruff_cache .hypothesis
+	rm -rf reproduced/trained reproduced/notebooks .pytest_cache .ruff_cache .hypothesis

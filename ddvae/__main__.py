@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -17,6 +18,21 @@ from .training.state import Diverged
 
 def main(words: list[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
+    try:
+        try:
+            return _run(words)
+        finally:
+            print(end="", flush=True)
+    except OSError as error:
+        # what is left in the buffer would fail once more when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # whoever read it has what they want, as `head` does
+            return 0
+        print(f"error: standard output cannot be written ({error.strerror})", file=sys.stderr)
+        return 2
+
+
+def _run(words: list[str] | None) -> int:
     arguments = _parser().parse_args(words)
     if os.environ.get("DDVAE_DATA"):  # notebooks run in their own folder
         os.environ["DDVAE_DATA"] = str(Path(os.environ["DDVAE_DATA"]).resolve())
@@ -31,7 +47,10 @@ def main(words: list[str] | None = None) -> int:
         print(f"error: {library} is missing; expected it from pip install 'ddvae[{extra}]'", file=sys.stderr)
         return 2
     except (ValueError, OSError, MemoryError, Diverged) as error:
-        print(f"error: {error}", file=sys.stderr)
+        if isinstance(error, BrokenPipeError):
+            print(flush=True)  # raises it again if it is standard output that nobody reads
+        with suppress(BrokenPipeError):
+            print(f"error: {error}", file=sys.stderr)
         return 2
 
 
@@ -54,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     whole.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
     whole.add_argument("--seed", type=int, default=1)
     whole.add_argument("--device", default="cpu", help="cpu or cuda; default: %(default)s")
-    whole.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR", help="default: figures")
+    whole.add_argument("--out", type=Path, metavar="DIR", help="default: reproduced, which git ignores")
     whole.add_argument("--resume", action="store_true", help="skip what is done and unchanged")
     whole.add_argument("--fresh", action="store_true", help="first remove what was regenerated before")
     whole.set_defaults(command=book.reproduce)
@@ -64,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--budget", choices=BUDGETS[1:], default="laptop", help="default: %(default)s")
     one.add_argument("--seed", type=int, default=1)
     one.add_argument("--device", default="cpu")
-    one.add_argument("--out", type=Path, metavar="DIR", help="default: figures/runs/PRESET/seedN")
+    one.add_argument("--out", type=Path, metavar="DIR", help="default: reproduced/runs/PRESET/seedN")
     one.add_argument("--resume", action="store_true", help="go on from a checkpoint")
     one.add_argument("--time-limit", type=float, metavar="SECONDS", help="then save and stop")
     one.add_argument(
@@ -80,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_search(group)
 
-    here = group.add_parser("notebooks", help="execute the committed notebooks in place")
+    here = group.add_parser("notebooks", help="execute the committed notebooks in place, with their figures")
     here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
     here.set_defaults(command=book.notebooks)
 
@@ -139,7 +158,7 @@ def _add_judgement(group) -> None:
     """The commands that measure molecules."""
     judge = group.add_parser("moses-metrics", help="all metrics of MOSES of a file of molecules")
     judge.add_argument(
-        "file", nargs="?", default="-", help=".smi, .csv, gzip or not; default: standard input"
+        "file", nargs="?", default="-", help="list or table of SMILES; default: standard input"
     )
     judge.add_argument("--reference", metavar="FILE", help="compare with these, not with MOSES' own sets")
     judge.add_argument("-n", "--n", type=int, metavar="N", help="only the first N strings")

@@ -64,9 +64,9 @@ class Server:
         return f"http://127.0.0.1:{self.port}/{path}?token={self.token}"
 
     def wait(self):
-        for _ in range(300):
+        for _ in range(3_000):
             try:
-                return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/login", timeout=5).close()
+                return urllib.request.urlopen(f"http://127.0.0.1:{self.port}/login", timeout=60).close()
             except urllib.error.HTTPError:
                 return None
             except OSError:
@@ -84,7 +84,7 @@ class Server:
         for child in psutil.Process(self.process.pid).children(recursive=True):
             child.terminate()
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait()
 
 
 def launch(driver):
@@ -121,7 +121,7 @@ class View:
             viewport={"width": 1280, "height": 800}, permissions=["clipboard-read", "clipboard-write"]
         )
         self.page, self.errors = self.context.new_page(), []
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(300_000)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", self._listen)
 

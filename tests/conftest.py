@@ -19,13 +19,19 @@ hypothesis.settings.register_profile("fixed", deadline=None, derandomize=True, m
 hypothesis.settings.load_profile("fixed")
 
 
-LONGEST = ("test_browser", "test_chapters", "test_notebooks", "test_records")
+LONGEST = ("test_browser", "test_chapters", "test_notebooks", "test_runner")
 
 
 def pytest_collection_modifyitems(items):
-    """The longest files first: what starts last should end soon."""
+    """The longest files first: what starts last should end soon.
+
+    A file is run by one process, for its tests share what is made once; long ones that share nothing are not.
+    """
     place = {name: i for i, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+    items.sort(key=lambda item: (place.get(item.path.stem, len(place)), not item.get_closest_marker("slow")))
+    for item in items:
+        if not item.get_closest_marker("by_itself"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(autouse=True)

@@ -1,17 +1,26 @@
 """The page that a notebook writes on."""
 
 import json
+import math
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..experiments.preset import BUDGETS
 from ..figures import export
 from ..system.files import replace_file
 from ..system.provenance import provenance
-from .comparison import compare
+from .comparison import Printed, compare
+
+if TYPE_CHECKING:
+    import pandas
 
 __all__ = ["Chapter"]
+
+_SIGNIFICANT, _DECIMALS = 6, 12
+"""Digits of a CSV file: what follows them differs between processors and versions of libraries."""
 
 
 class Chapter:
@@ -27,12 +36,14 @@ class Chapter:
         ValueError: unknown budget.
     """
 
-    def __init__(self, name: str, budget: str, out: str = "", seed: int = 1, device: str = "cpu"):
+    def __init__(
+        self, name: str, budget: str, out: str | os.PathLike[str] = "", seed: int = 1, device: str = "cpu"
+    ):
         if budget not in BUDGETS:
             raise ValueError(f"budget is {budget!r}; expected one of {', '.join(BUDGETS)}")
         self.name, self.budget = name, budget
-        self.folder = Path(out) / name if out else None
-        self.page = {
+        self.folder = Path(out) / name if os.fspath(out) else None
+        self.page: dict[str, Any] = {
             "chapter": name,
             "budget": budget,
             "seed": seed,
@@ -42,7 +53,7 @@ class Chapter:
         }
         self.started = time.monotonic()
 
-    def figure(self, fig, name: str, caption: str) -> None:
+    def figure(self, fig: Any, name: str, caption: str) -> None:
         """Shows a plotly figure and saves it as HTML, PNG and SVG."""
         from IPython.display import display
 
@@ -53,30 +64,37 @@ class Chapter:
             size = [fig.layout.width, fig.layout.height]
             self._record({"kind": "figure", "name": name, "caption": caption, "files": files, "size": size})
 
-    def live(self, draw: Callable) -> Callable:
+    def live(self, draw: Callable[[list[dict[str, float]]], Any]) -> Callable[..., None]:
         """What shows draw(rows) in the notebook when called with rows, in place of what it showed before."""
         from IPython.display import DisplayHandle
 
         handle = DisplayHandle()
         show = [handle.display, handle.update]  # the first time, then always the last
 
-        def redraw(rows: list[dict]) -> None:
+        def redraw(rows: list[dict[str, float]]) -> None:
             (show.pop(0) if len(show) > 1 else show[0])(export.mimebundle(draw(rows)), raw=True)
 
         return redraw
 
-    def table(self, frame, name: str, caption: str, digits: int = 4) -> None:
-        """Shows a pandas table and saves it as CSV (all digits), Markdown and LaTeX (rounded)."""
+    def table(self, frame: "pandas.DataFrame", name: str, caption: str, digits: int = 4) -> None:
+        """Shows a pandas table and saves it as CSV (six significant digits), Markdown and LaTeX (rounded).
+
+        Args:
+            frame: The table.
+            name: Of its files.
+            caption: Below it on the index page.
+            digits: After the point, of what is shown.
+        """
         from IPython.display import display
 
-        rounded = frame.round(digits)
+        rounded = frame.round(digits).map(lambda cell: _rounded(cell, digits))
         styled = rounded.style.hide(axis="index").format(precision=digits, na_rep="–").set_uuid(name)
         plain = rounded.to_string(index=False, na_rep="–")  # in place of the style's address in memory
         display({"text/html": styled.to_html(), "text/plain": plain}, raw=True)
         if self.folder is None:
             return
         contents = {
-            "csv": frame.to_csv(index=False),
+            "csv": frame.map(_significant).to_csv(index=False),
             "md": rounded.to_markdown(index=False, floatfmt=f".{digits}f"),
             "tex": rounded.to_latex(index=False, float_format=f"%.{digits}f", escape=True),
         }
@@ -87,7 +105,13 @@ class Chapter:
         shown = rounded.to_html(index=False, border=0, float_format=f"{{:.{digits}f}}".format, na_rep="–")
         self._record({"kind": "table", "name": name, "caption": caption, "files": files, "html": shown})
 
-    def compare(self, ours: dict, printed: dict, recorded: dict | None = None, digits: int = 4) -> None:
+    def compare(
+        self,
+        ours: Mapping[str, float],
+        printed: Mapping[str, Printed],
+        recorded: Mapping[str, float] | None = None,
+        digits: int = 4,
+    ) -> None:
         """Shows ours, recorded, paper, difference and verdict, and keeps them for the summary.
 
         At budget "recorded" ours are the recorded ones, and have no column of their own.
@@ -96,8 +120,22 @@ class Chapter:
         self.page["comparisons"] = frame[["quantity", "ours", "paper", "verdict"]].to_dict("records")
         self.table(frame, "comparison", "Ours against the printed numbers.", digits)
 
-    def _record(self, item: dict) -> None:
+    def _record(self, item: dict[str, Any]) -> None:
+        if self.folder is None:
+            return
         self.page["items"].append(item)
         self.page["seconds"] = round(time.monotonic() - self.started, 1)
         with replace_file(self.folder / "page.json") as path:
             path.write_text(json.dumps(self.page, indent=1))
+
+
+def _rounded(cell: Any, digits: int) -> Any:
+    """A float rounded, never to -0.0, for whether a difference of nothing has a sign is chance."""
+    return round(cell, digits) + 0.0 if isinstance(cell, float) else cell
+
+
+def _significant(cell: Any) -> Any:
+    """A float to the digits that do not depend on the machine, whole ones and all else as they are."""
+    if not isinstance(cell, float) or not math.isfinite(cell) or cell.is_integer():
+        return _rounded(cell, _DECIMALS)
+    return float(f"{_rounded(cell, _DECIMALS):.{_SIGNIFICANT}g}")

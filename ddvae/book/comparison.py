@@ -48,13 +48,15 @@ class Printed:
         return "better" if (difference < 0) == (self.better == "lower") else "worse"
 
 
-def read_printed(path: str | os.PathLike) -> dict[str, Printed]:
+def read_printed(path: str | os.PathLike[str]) -> dict[str, Printed]:
     """Printed numbers by key, from a table with the column key and the fields of `Printed`."""
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
+    found = {}
     for row in rows:
-        row |= {name: float(row[name]) for name in ("value", "tolerance")}
-    return {row.pop("key"): Printed(**row) for row in rows}
+        key, value, tolerance = row.pop("key"), float(row.pop("value")), float(row.pop("tolerance"))
+        found[key] = Printed(value=value, tolerance=tolerance, **row)
+    return found
 
 
 def cells(printed: Mapping[str, Printed], source: str) -> dict[tuple[str, str], str]:

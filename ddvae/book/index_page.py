@@ -2,17 +2,22 @@
 
 import html
 import json
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 __all__ = ["index_page"]
 
 
-def index_page(out: Path, rows: list[dict], notebooks: Path) -> str:
+def index_page(
+    out: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]], notebooks: str | os.PathLike[str]
+) -> str:
     """The HTML page that shows all chapters of a folder, with their provenance.
 
     Args:
         out: The folder.
-        rows: What `ddvae.book.reproduce` found, for chapters that failed.
+        rows: What `reproduce` found, for chapters that failed.
         notebooks: Where the chapters' notebooks are, for their titles.
     """
     failures = "".join(
@@ -20,8 +25,8 @@ def index_page(out: Path, rows: list[dict], notebooks: Path) -> str:
         for row in rows
         if row["status"] == "failed"
     )
-    pages = [json.loads(path.read_text()) for path in sorted(out.glob("[0-9][0-9]_*/page.json"))]
-    titles = [_title(notebooks / f"{page['chapter']}.ipynb") for page in pages]
+    pages = [json.loads(path.read_text()) for path in sorted(Path(out).glob("[0-9][0-9]_*/page.json"))]
+    titles = [_title(Path(notebooks) / f"{page['chapter']}.ipynb") for page in pages]
     sections = "\n".join(map(_section, pages, titles))
     links = " ".join(f'<a href="#{p["chapter"]}">{title}</a>' for p, title in zip(pages, titles))
     return f"""<!doctype html>
@@ -59,7 +64,7 @@ def _title(notebook: Path) -> str:
     return html.escape(first.splitlines()[0].lstrip("# ")) if first.startswith("#") else notebook.stem
 
 
-def _section(page: dict, title: str) -> str:
+def _section(page: dict[str, Any], title: str) -> str:
     facts = {"budget": page["budget"], "seed": page["seed"], "seconds": page["seconds"]} | page["provenance"]
     line = ", ".join(f"{name} {html.escape(str(value))}" for name, value in facts.items())
     items = "\n".join(_show(page["chapter"], item) for item in page["items"])
@@ -67,7 +72,7 @@ def _section(page: dict, title: str) -> str:
     return f'<h2 id="{page["chapter"]}">{title}</h2>\n<p class="provenance">{line} · {notebook}</p>\n{items}'
 
 
-def _show(chapter: str, item: dict) -> str:
+def _show(chapter: str, item: dict[str, Any]) -> str:
     """A figure or table with its caption and the links to its files."""
     files = " ".join(
         f'<a href="{chapter}/{name}">{name.rsplit(".", 1)[1].upper()}</a>' for name in item["files"]

@@ -38,9 +38,10 @@ def effect_of(pair: Pair, paired: bool, ratio: bool = False) -> tuple[float, flo
 
     if ratio:
         logarithms = Pair(*(list(map(math.log, values)) for values in pair))
-        return tuple(map(math.exp, effect_of(logarithms, paired)))
+        effect, low, high = map(math.exp, effect_of(logarithms, paired))
+        return effect, low, high
     if not (pair.text and pair.code):
-        return (math.nan,) * 3
+        return math.nan, math.nan, math.nan
     effect = statistics.fmean(pair.code) - statistics.fmean(pair.text)
     few, many = sorted(pair, key=len)
     if len(many) < 2 or (paired and len(few) < 2):

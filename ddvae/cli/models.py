@@ -1,11 +1,10 @@
 """Commands that train and use models."""
 
 import argparse
-import sys
-from pathlib import Path
 
 import torch
 
+from ..data.code_files import read_codes
 from ..experiments.preset import Preset
 from ..experiments.smiles import Smiles
 from ..molecules.datasets import own_molecules
@@ -76,26 +75,8 @@ def decode(arguments: argparse.Namespace) -> int:
     from ..experiments.molecule_runs import load_codec
 
     codec = load_codec(arguments.run)
-    print("\n".join(codec.decode(_read_codes(arguments.file, codec.latent_size))))
+    print("\n".join(codec.decode(read_codes(arguments.file, codec.latent_size))))
     return 0
-
-
-def _read_codes(file: str, size: int) -> torch.Tensor:
-    """(N, size) codes of a file's lines, or of standard input."""
-    text = sys.stdin.read() if file == "-" else Path(file).read_text()
-    rows = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            rows.append([float(x) for x in line.replace(",", " ").split()])
-        except ValueError as error:
-            raise ValueError(f"line {number} of {file}: {error}; expected {size} numbers") from None
-        if len(rows[-1]) != size:
-            raise ValueError(f"line {number} of {file} holds {len(rows[-1])} numbers; expected {size}")
-    if not rows:
-        raise ValueError(f"{file} holds no code; expected lines of {size} numbers")
-    return torch.tensor(rows)
 
 
 def presets(arguments: argparse.Namespace) -> int:

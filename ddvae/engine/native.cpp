@@ -1,6 +1,6 @@
 // Memory-bound parts of a training step, each in one pass over memory.
 //
-// Compiled by fused.py for the machine at hand and called through ctypes; fused.py holds the same
+// Compiled by native.py for the machine at hand and called through ctypes; native.py holds the same
 // arithmetic in torch. T is the type of products and of what is kept for the backward pass (float
 // or bfloat16), G that of the output's gradient; states and all arithmetic are float.
 //

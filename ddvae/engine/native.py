@@ -1,6 +1,6 @@
 """Parts of a training step that are no products, in one pass: compiled where there is a compiler, else torch.
 
-The first use on a machine compiles fused.cpp (a few seconds) into the user's cache. Without a
+The first use on a machine compiles native.cpp (a few seconds) into the user's cache. Without a
 compiler, and for float64, the same arithmetic runs in torch, slower and with the same results.
 """
 
@@ -12,9 +12,9 @@ import os
 import platform
 import shutil
 import subprocess
-import sys
-import threading
+import tempfile
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -23,8 +23,17 @@ from torch import Tensor
 
 from ..system.files import replace_file
 from ..system.locations import cache_folder
+from .memory import Pool
 
-__all__ = ["compiled", "empty", "gru_backward", "gru_forward", "power_draws", "transpose_with_ones"]
+__all__ = [
+    "compiled",
+    "empty",
+    "gate_biases",
+    "gru_backward",
+    "gru_forward",
+    "power_draws",
+    "transpose_with_ones",
+]
 
 SOURCE = Path(__file__).with_name("native.cpp")
 FLAGS = ("-O3", "-fPIC", "-shared", "-std=c++17", "-fno-math-errno", "-fno-trapping-math")
@@ -36,34 +45,44 @@ VARIANTS = (("-march=native", "-mprefer-vector-width=512", "-fopenmp"), ("-march
 def compiled() -> ctypes.CDLL | None:
     """The compiled functions; None, with one warning, where they cannot be built.
 
-    Environment: DDVAE_FUSED=0 leaves them out; CXX names the compiler.
+    Environment: DDVAE_NATIVE=0 leaves them out; CXX names the compiler.
     """
-    if os.environ.get("DDVAE_FUSED") == "0":
+    if os.environ.get("DDVAE_NATIVE") == "0":
         return None
     try:
-        return ctypes.CDLL(str(_library()))
+        return _library()
     except OSError as error:
         warnings.warn(f"no compiled GRU step ({error}): the slower torch one is used", stacklevel=2)
         return None
 
 
-def _library() -> Path:
-    """Path of the shared library for this source, processor and compiler; OSError if there is none."""
+def _library() -> ctypes.CDLL:
+    """The shared library for this source, processor and compiler; OSError if there is none."""
     compiler = os.environ.get("CXX") or next(filter(shutil.which, ("g++", "clang++", "c++")), None)
     if compiler is None or not shutil.which(compiler):
         raise OSError(f"compiler is {compiler!r}; expected g++ or clang++ on PATH, or its name in CXX")
     key = SOURCE.read_bytes() + f"{compiler} {VARIANTS} {_processor()} {torch.__version__}".encode()
-    library = cache_folder("native") / f"{hashlib.sha256(key).hexdigest()[:16]}.so"
-    if library.exists():
-        return library
+    kept = cache_folder("native") / f"{hashlib.sha256(key).hexdigest()[:16]}.so"
+    with suppress(OSError):  # not there yet, or damaged
+        return ctypes.CDLL(str(kept))
+    with suppress(OSError):  # a cache that is full or may not be written to costs time and not the run
+        with replace_file(kept) as path:
+            _compile(compiler, path)
+        return ctypes.CDLL(str(kept))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / kept.name
+        _compile(compiler, path)
+        return ctypes.CDLL(str(path))
+
+
+def _compile(compiler: str, library: Path) -> None:
+    """Writes the shared library; OSError with the compiler's last words if it cannot."""
     for variant in VARIANTS:
-        try:
-            with replace_file(library) as path:
-                words = [compiler, *FLAGS, *variant, str(SOURCE), "-o", str(path)]
-                subprocess.run(words, check=True, capture_output=True, text=True)
-            return library
-        except subprocess.CalledProcessError as error:
-            told = error.stderr.strip().splitlines() or [f"exit code {error.returncode}"]
+        words = [compiler, *FLAGS, *variant, str(SOURCE), "-o", str(library)]
+        done = subprocess.run(words, capture_output=True, text=True)
+        if done.returncode == 0:
+            return
+    told = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
     raise OSError(f"{compiler} failed: {told[-1]}")
 
 
@@ -75,43 +94,26 @@ def _processor() -> str:
     return platform.machine() + platform.processor() + flags
 
 
-ALIGNMENT = 64  # bytes, a cache line and a vector register
-_blocks: list[np.ndarray] = []
-_lock = threading.Lock()
+LARGE = 1 << 20
+"""Bytes from which on memory is used again."""
+_pool = Pool()
 
 
 def empty(*shape: int, like: Tensor) -> Tensor:
-    """As `torch.empty`, on a CPU from memory that was used before.
-
-    The system hands out large pieces of memory as zeroed pages; at a training step's sizes that takes
-    longer than the products. A block is used again when no tensor refers to it any more.
-    """
+    """As `torch.empty`, on a CPU and if large from memory that was used before; see `Pool`."""
     size = math.prod(shape) * like.dtype.itemsize
-    if like.device.type != "cpu" or size < 1 << 20:
+    if like.device.type != "cpu" or size < LARGE:
         return torch.empty(shape, dtype=like.dtype, device=like.device)
-    with _lock:
-        free = [i for i in range(len(_blocks)) if _unused(i)]
-        fitting = [i for i in free if _blocks[i].nbytes >= size + ALIGNMENT]
-        if fitting:
-            chosen = min(fitting, key=lambda i: _blocks[i].nbytes)
-        else:
-            if free:  # its successor is as large as any step has asked for so far
-                del _blocks[max(free, key=lambda i: _blocks[i].nbytes)]
-            _blocks.append(np.empty(size + ALIGNMENT, np.uint8))
-            chosen = -1
-        start = -_blocks[chosen].ctypes.data % ALIGNMENT
-        return torch.from_numpy(_blocks[chosen][start : start + size]).view(like.dtype).view(shape)
+    return _pool.take(size).view(like.dtype).view(shape)
 
 
-def _unused(i: int) -> bool:
-    return sys.getrefcount(_blocks[i]) <= 2  # the list's reference and the call's own
-
-
-def _call(name: str, *arguments: int | Tensor | None) -> None:
-    def plain(x):
+def _call(name: str, *arguments: int | Tensor | np.ndarray | None) -> None:
+    def plain(x: int | Tensor | np.ndarray | None) -> ctypes.c_void_p | ctypes.c_int64:
         if isinstance(x, Tensor):
             assert x.is_contiguous() or name.startswith("transpose")  # which knows its stride
             return ctypes.c_void_p(x.data_ptr())
+        if isinstance(x, np.ndarray):
+            return ctypes.c_void_p(x.ctypes.data)
         return ctypes.c_void_p() if x is None else ctypes.c_int64(x)
 
     getattr(compiled(), name)(*map(plain, arguments))
@@ -123,6 +125,12 @@ def _name(x: Tensor) -> str | None:
     if x.device.type != "cpu" or x.dtype not in names or compiled() is None:
         return None
     return names[x.dtype]
+
+
+def gate_biases(b_ih: Tensor, b_hh: Tensor) -> Tensor:
+    """(4H,) b_r and b_z (input plus hidden), b_in, b_hn from those of input and state (3H,)."""
+    size = len(b_ih) // 3
+    return torch.cat([(b_ih + b_hh)[: 2 * size], b_ih[2 * size :], b_hh[2 * size :]])
 
 
 def gru_forward(
@@ -142,7 +150,7 @@ def gru_forward(
     Args:
         t: The step; sequences of length <= t keep their state.
         gi, gh: (B, 3H) products of input and state with the weights, gates r, z, n.
-        bias: (4H,): b_r and b_z (input plus hidden), b_in, b_hn.
+        bias: (4H,), see `gate_biases`.
         h, h_new: (B, H) state before and after; may be the same tensor.
         copy: (B, H), receives the new state in the type of products.
         kept: (B, 4H), receives n, r, z, hn for `gru_backward`.
@@ -224,8 +232,8 @@ def transpose_with_ones(x: Tensor) -> Tensor:
     return out
 
 
-def power_draws(shape: tuple[int, ...], p: float, k: int) -> Tensor:
-    r"""Float32 draws of the kernel :math:`(1 - |z|^p)^k` on the CPU, seeded by torch's generator.
+def power_draws(shape: tuple[int, ...], p: float, k: int, seed: int) -> Tensor:
+    r"""Float32 samples of the kernel :math:`(1 - |z|^p)^k` on the CPU.
 
     Random numbers are hashes of a counter, so that vector units and threads share the work and the
     result depends on the seed alone.
@@ -233,18 +241,21 @@ def power_draws(shape: tuple[int, ...], p: float, k: int) -> Tensor:
     Args:
         shape: Of the result, less than 2^32 numbers.
         p, k: Of the kernel; k whole.
+        seed: From 0 on, below 2^62.
     """
-    seed = int(torch.randint(2**62, ()))
     keys = [_split_mix(seed + i) for i in range(k + 1)]
-    exponents = torch.tensor([0.0] + [1 / (1 + i * p) for i in range(1, k + 1)])
+    exponents = [0.0] + [1 / (1 + i * p) for i in range(1, k + 1)]
     n = math.prod(shape)
     if compiled() is not None:
-        out = torch.empty(shape)
+        # Memory from numpy: what torch creates has another type or place where the user has set
+        # defaults, and no address in its function transforms.
+        powers = np.array(exponents, dtype=np.float32)
         halves = np.array([(key & 0xFFFFFFFF, key >> 32) for key in keys], dtype=np.uint32)
-        _call("kernel_draws", n, k, exponents, torch.from_numpy(halves.view(np.int32)), out)
-        return out
-    counter = torch.arange(n)
-    logs = torch.zeros(n)
+        out = np.empty(shape, dtype=np.float32)
+        _call("kernel_draws", n, k, powers, halves, out)
+        return torch.from_numpy(out)
+    counter = torch.arange(n, device="cpu")
+    logs = torch.zeros(n, dtype=torch.float32, device="cpu")
     for i in range(1, k + 1):
         logs += exponents[i] * _uniform(counter, keys[i]).log()
     return ((2 * _uniform(counter, keys[0]) - 1) * logs.exp()).view(shape)

@@ -11,7 +11,8 @@ import numpy as np
 import torch
 
 from ..models.vae import VAE
-from ..system.files import replace_file, save_checkpoint
+from ..system.files import check_same_settings, replace_file, save_checkpoint
+from ..system.locations import reproduced
 from ..system.provenance import provenance
 from ..training.loop import fit, seed_everything
 from ..training.state import CHECKPOINT, LOG
@@ -43,7 +44,7 @@ def obtain(
     Args:
         preset: The run.
         budget: One of `BUDGETS`.
-        out: Folder whose trained/ receives trained runs; "" for figures. An interrupted training in it
+        out: Folder whose trained/ receives trained runs; "" for `reproduced()`. An interrupted training in it
             goes on, a finished one is read.
         seeds: To train; at "recorded" all seeds on record are returned.
         device, watch: See `train`.
@@ -58,7 +59,7 @@ def obtain(
         return recorded(preset.name)
     records = []
     for seed in seeds:
-        folder = Path(out or "figures", "trained", preset.name, f"seed{seed}")
+        folder = Path(out or reproduced(), "trained", preset.name, f"seed{seed}")
         record = train(preset, budget, seed, folder, device, resume=True, progress=False, watch=watch)
         if record is None:
             raise KeyboardInterrupt(f"training of {preset.name} was stopped; run again to go on")
@@ -84,7 +85,7 @@ def train(
         preset: The run: one of a catalogue, or an object of one's own.
         budget: "smoke", "laptop", "hours" or "full".
         seed: Of everything random.
-        folder: Where the record goes, by default figures/runs/<name>/seed<seed>.
+        folder: Where the record goes, by default reproduced/runs/<name>/seed<seed>.
         device: For training and its snapshots; evaluation runs on the CPU.
         resume: Go on from what the folder holds of the same run; a finished run is only read. Without
             it the folder's earlier run is removed, with what was computed from it.
@@ -132,7 +133,7 @@ def train(
 
 def default_folder(name: str, seed: int) -> Path:
     """Where `train` writes unless told otherwise."""
-    return Path("figures", "runs", name, f"seed{seed}")
+    return reproduced() / "runs" / name / f"seed{seed}"
 
 
 def is_trained(folder: Path) -> bool:
@@ -192,12 +193,7 @@ def _begin(folder: Path, settings: dict, resume: bool) -> bool:
     mark = next((folder / name for name in ("run.json", SETTINGS) if (folder / name).exists()), None)
     if resume and mark is not None:
         found = read_settings(mark)
-        changed = next((k for k in settings | found if settings.get(k) != found.get(k)), None)
-        if changed is not None:
-            raise ValueError(
-                f"{folder} holds a run with {changed} {found.get(changed)!r}, not {settings.get(changed)!r}; "
-                "expected the same run, another folder, or a start without resume"
-            )
+        check_same_settings(found, settings, f"{folder} holds a run")
         return True
     for pattern in OF_A_RUN:
         for path in folder.glob(pattern):

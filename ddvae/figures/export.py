@@ -18,13 +18,18 @@ __all__ = ["mimebundle", "plotly_javascript", "save_figure", "static_image", "wi
 
 
 def static_image(fig: go.Figure, kind: str = "png") -> bytes | None:
-    """The figure as PNG or SVG bytes; None, with one warning, where no browser is found."""
+    """The figure as PNG or SVG bytes; None, with a warning, where no browser is found or it draws none."""
     if kind == "png" and (embedded := _embedded(fig)):
         return embedded
     browser = _browser()
     if browser is None:
         return None
-    image = browser.draw(fig, kind)
+    try:
+        image = browser.draw(fig, kind)
+    except Exception as error:  # whatever kaleido raises, or a browser that died, HTML still works
+        _browser.cache_clear()  # the next figure has a new one
+        warnings.warn(f"a figure is HTML alone, for no {kind.upper()} was drawn: {error!r}", stacklevel=2)
+        return None
     return with_palette(image) if kind == "png" else image
 
 

@@ -8,21 +8,21 @@ moment and its entropy (`ddvae.proposals`).
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from ..engine import native
+from .incomplete_beta import IncompleteBeta, digamma_rise, log_beta
 
-__all__ = ["KERNELS", "CosineKernel", "Kernel", "PowerKernel", "get_kernel"]
+__all__ = ["KERNELS", "CosineKernel", "Kernel", "PowerKernel", "get_kernel", "known"]
 
 
 class Kernel(ABC):
     """A symmetric density on [-1, 1], the standard shape of a bounded proposal.
 
     `second_moment` and `entropy` (nats) are plain numbers; all methods work elementwise on
-    tensors of any shape, floating dtype and device.
+    tensors of any shape, floating dtype and device, in `torch.vmap` and in `torch.compile`.
     """
 
     second_moment: float
@@ -30,11 +30,14 @@ class Kernel(ABC):
 
     @abstractmethod
     def log_prob(self, z: Tensor) -> Tensor:
-        """Log-density at z; -inf outside [-1, 1], finite with finite gradients up to the edge."""
+        """Log-density at z; -inf outside [-1, 1], finite with finite gradients up to the edge.
+
+        A gradient that is too large for the dtype, as it may be next to the edge in float16, is inf.
+        """
 
     @abstractmethod
     def cdf(self, z: Tensor) -> Tensor:
-        """Probability of a draw below z."""
+        """Probability of a sample below z."""
 
     @abstractmethod
     def icdf(self, u: Tensor) -> Tensor:
@@ -42,7 +45,7 @@ class Kernel(ABC):
 
     @abstractmethod
     def sample(self, shape: tuple[int, ...] = (), dtype=None, device=None) -> Tensor:
-        """Independent exact draws, without rejection, from torch's generator of the device."""
+        """Independent exact samples, without rejection, from torch's generator of the device."""
 
 
 @dataclass(frozen=True)
@@ -74,72 +77,63 @@ class PowerKernel(Kernel):
         if not 0 <= self.k < math.inf:
             raise ValueError(f"k is {self.k!r}; expected a number not below 0")
 
-    @cached_property
-    def second_moment(self) -> float:
-        return math.exp(_log_beta(3 / self.p, self.k + 1) - _log_beta(1 / self.p, self.k + 1))
-
-    @cached_property
-    def entropy(self) -> float:
-        digamma = torch.tensor([self.k + 1, self.k + 1 + 1 / self.p], dtype=torch.float64).digamma()
-        return -self._log_normalizer - self.k * float(digamma[0] - digamma[1])
-
-    @cached_property
-    def _log_normalizer(self) -> float:
-        return math.log(self.p / 2) - _log_beta(1 / self.p, self.k + 1)
+        # All that needs more than arithmetic is done here, once: torch.compile sees plain numbers.
+        a, b = 1 / self.p, self.k + 1
+        log_normalizer = math.log(self.p / 2) - log_beta(a, b)
+        self.__dict__.update(  # which a frozen class allows
+            second_moment=math.exp(log_beta(3 * a, b) - log_beta(a, b)),
+            entropy=self.k * digamma_rise(b, a) - log_normalizer,
+            _log_normalizer=log_normalizer,
+            _centre=IncompleteBeta(a, b),
+            _tail=IncompleteBeta(b, a),
+        )
 
     def log_prob(self, z: Tensor) -> Tensor:
-        outside = z.abs() > 1
-        bump = _one_minus_power(torch.where(outside, 0.0, z.abs()), self.p)
-        # At the very edge the bump is 0: the smallest normal number keeps its logarithm finite.
-        log_prob = self._log_normalizer + self.k * bump.clamp_min(torch.finfo(z.dtype).tiny).log()
-        return torch.where(outside, -math.inf, log_prob)
+        r = z.abs()
+        # At the very edge the bump is 0: the smallest normal number keeps its logarithm finite, and
+        # the gradient there 0.
+        bump = -torch.expm1(_log_power(r, self.p).clamp_max(-torch.finfo(r.dtype).tiny))
+        return torch.where(r > 1, -math.inf, self._log_normalizer + self.k * bump.log())
 
     def cdf(self, z: Tensor) -> Tensor:
-        a, b = 1 / self.p, self.k + 1
-        wide = z.double()
+        wide = _widen(z)
         r = torch.where(wide < 0, -wide, wide).clamp_max(1)  # unlike abs, with slope 1 at 0
-        tail = _one_minus_power(r, self.p)
+        tail = -torch.expm1(_log_power(r, self.p))  # 1 - r^p, exact also next to 1
         # Mass between 0 and |z| below the mean of |z|^p, beyond |z| above it: there the fraction
         # converges fast.
-        near = 1 - tail < (a + 1) / (a + b + 2)
-        shapes = torch.full_like(r, a), torch.full_like(r, b)
-        fraction = _beta_fraction(
-            torch.where(near, 1 - tail, tail), torch.where(near, *shapes), torch.where(near, *shapes[::-1])
-        )
-        mass = r * tail**b * fraction * math.exp(-math.log(2) - _log_beta(a, b))
+        near = 1 - tail < self._centre.limit
+        fraction = torch.where(near, self._centre.fraction(1 - tail), self._tail.fraction(tail))
+        mass = r * tail ** (self.k + 1) * fraction * (math.exp(self._log_normalizer) / self.p)
         below = torch.where(near, 0.5 - mass, mass)
         return torch.where(z < 0, below, 1 - below).to(z.dtype)
 
     def icdf(self, u: Tensor) -> Tensor:
-        wide = u.detach().double()
-        mass = torch.minimum(wide, 1 - wide)
-        low, high = -torch.ones_like(mass), torch.zeros_like(mass)
-        with torch.no_grad():
-            for _ in range(54):  # bisection to the last bit
-                middle = (low + high) / 2
-                above = self.cdf(middle) > mass
-                low, high = torch.where(above, low, middle), torch.where(above, middle, high)
-        z = torch.where(wide < 0.5, high, -high).to(u.dtype)
-        # One Newton step carries the gradient 1 / K(z); its value is below rounding.
+        wide = _widen(u.detach())
+        beyond = 2 * torch.minimum(wide, 1 - wide)  # the probability of a larger |z|
+        centre = self._centre.log_quantile(1 - beyond)
+        tail = torch.log1p(-self._tail.log_quantile(beyond).exp())
+        r = (torch.where(beyond < self._tail.share, tail, centre) / self.p).exp()
+        z = torch.where(wide < 0.5, -r, r).to(u.dtype)
+        # One Newton step carries the gradient 1 / K(z); its value is 0.
         slope = self.log_prob(z).exp().clamp_min(torch.finfo(u.dtype).tiny)
         z = z + (u - u.detach()) / slope
         return torch.where((u >= 0) & (u <= 1), z, math.nan)
 
     def sample(self, shape: tuple[int, ...] = (), dtype=None, device=None) -> Tensor:
+        dtype = dtype or torch.get_default_dtype()
+        wide = torch.promote_types(dtype, torch.float32)
+        if self.k != int(self.k):
+            return self.icdf(torch.rand(shape, dtype=wide, device=device)).to(dtype)
+        fast = _fast(shape, self.p, int(self.k), wide, device)
+        if fast is not None:
+            return fast.to(dtype)
         # Beta(a, m) is the product of U_i^(1/(a+i)) over i < m (Beta(a, b) Beta(a+b, c) =
         # Beta(a, b+c)), so with |z|^p ~ Beta(1/p, k+1) each factor of |z| is U_i^(1/(1+ip)); the
         # first one, a plain U, takes the sign along.
-        whole = int(self.k)
-        if self.k == whole and _fast(shape, dtype, device):
-            return native.power_draws(tuple(shape), self.p, whole)
-        z = torch.rand(shape, dtype=dtype, device=device).mul_(2).sub_(1)
-        for i in range(1, whole + 1):
-            z *= torch.rand(shape, dtype=dtype, device=device).pow_(1 / (1 + i * self.p))
-        if self.k > whole:
-            a = torch.full(shape, 1 / self.p + whole + 1, dtype=z.dtype, device=device)
-            b = torch.full_like(a, self.k - whole)
-            z *= torch.distributions.Beta(a, b).sample().pow_(1 / self.p)
-        return z
+        z = torch.rand(shape, dtype=wide, device=device).mul_(2).sub_(1)
+        for i in range(1, int(self.k) + 1):
+            z *= torch.rand(shape, dtype=wide, device=device).pow_(1 / (1 + i * self.p))
+        return z.to(dtype)
 
 
 @dataclass(frozen=True)
@@ -153,28 +147,27 @@ class CosineKernel(Kernel):
     entropy = 1 - math.log(math.pi / 2)
 
     def log_prob(self, z: Tensor) -> Tensor:
-        outside = z.abs() > 1
-        # cos(pi z / 2) as a sine of the distance to the edge, which keeps its digits there.
-        bump = torch.sin(math.pi / 2 * (1 - torch.where(outside, 0.0, z.abs())))
-        log_prob = math.log(math.pi / 4) + bump.clamp_min(torch.finfo(z.dtype).tiny).log()
-        return torch.where(outside, -math.inf, log_prob)
+        r = z.abs()
+        # cos(pi z / 2) as a sine of the distance to the edge, which keeps its digits there; at the
+        # very edge as in the power family.
+        bump = torch.sin(math.pi / 2 * (1 - r).clamp_min(torch.finfo(r.dtype).tiny))
+        return torch.where(r > 1, -math.inf, math.log(math.pi / 4) + bump.log())
 
     def cdf(self, z: Tensor) -> Tensor:
-        return torch.sin(math.pi / 4 * (1 + z.clamp(-1, 1))) ** 2
+        wide = z.to(torch.promote_types(z.dtype, torch.float32))
+        return (torch.sin(math.pi / 4 * (1 + wide.clamp(-1, 1))) ** 2).to(z.dtype)
 
     def icdf(self, u: Tensor) -> Tensor:
-        return 2 / math.pi * torch.asin(2 * u - 1)
+        wide = u.to(torch.promote_types(u.dtype, torch.float32))
+        return (2 / math.pi * torch.asin(2 * wide - 1)).to(u.dtype)
 
     def sample(self, shape: tuple[int, ...] = (), dtype=None, device=None) -> Tensor:
-        if _fast(shape, dtype, device):
-            return native.power_draws(tuple(shape), 1, 0).asin_().mul_(2 / math.pi)
-        return self.icdf(torch.rand(shape, dtype=dtype, device=device))
-
-
-def _fast(shape, dtype, device) -> bool:
-    """Whether draws of that type and place have a way of their own in `fused`."""
-    on_cpu = device is None or torch.device(device).type == "cpu"
-    return on_cpu and (dtype or torch.get_default_dtype()) == torch.float32 and math.prod(shape) < 2**32
+        dtype = dtype or torch.get_default_dtype()
+        wide = torch.promote_types(dtype, torch.float32)
+        fast = _fast(shape, 1, 0, wide, device)
+        if fast is not None:
+            return fast.asin_().mul_(2 / math.pi).to(dtype)
+        return self.icdf(torch.rand(shape, dtype=wide, device=device)).to(dtype)
 
 
 KERNELS: dict[str, Kernel] = {
@@ -202,29 +195,40 @@ def get_kernel(kernel: str | Kernel) -> Kernel:
     return KERNELS[kernel]
 
 
-def _log_beta(a: float, b: float) -> float:
-    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
+def known(x: Tensor) -> float | int | bool | None:
+    """The number in a tensor of one; None where it has none yet (`torch.compile`) or many (`torch.vmap`)."""
+    if torch.compiler.is_compiling():
+        return None
+    try:
+        return x.item()
+    except RuntimeError:
+        return None
 
 
-def _one_minus_power(r: Tensor, p: float) -> Tensor:
-    """1 - r^p on [0, 1], exact also next to 1, with a finite gradient at 0."""
-    return -torch.expm1(p * r.clamp_min(torch.finfo(r.dtype).tiny).log())
+def _fast(shape, p: float, k: int, dtype, device) -> Tensor | None:
+    """Samples by `native.power_draws`; None where it cannot make them."""
+    on_cpu = torch.device(device or torch.get_default_device()).type == "cpu"
+    if not on_cpu or dtype != torch.float32 or math.prod(shape) >= 2**32:
+        return None
+    seed = known(torch.randint(2**62, (), device="cpu"))
+    return None if seed is None else native.power_draws(tuple(shape), p, k, seed)
 
 
-def _beta_fraction(x: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """B_x(a, b) / (x^a (1 - x)^b) of the incomplete beta function, for x below (a + 1) / (a + b + 2).
+def _widen(x: Tensor) -> Tensor:
+    """x in float64; in float32 on a device that has no float64, as Apple's GPUs."""
+    return x.to(torch.float64 if _has_float64(x.device.type) else torch.float32)
 
-    Source: the continued fraction of Abramowitz and Stegun 26.5.8, by the modified Lentz algorithm.
-    """
-    c = torch.ones_like(x)
-    d = 1 / (1 - (a + b) * x / (a + 1))
-    value = d
-    for m in range(1, 20 + int(2 * b.max().clamp_min(1).sqrt()) if b.numel() else 1):
-        for factor in (
-            m * (b - m) / ((a + 2 * m - 1) * (a + 2 * m)),
-            -(a + m) * (a + b + m) / ((a + 2 * m) * (a + 2 * m + 1)),
-        ):
-            d = 1 / (1 + factor * x * d)
-            c = 1 + factor * x / c
-            value = value * c * d
-    return value / a
+
+@torch.compiler.assume_constant_result  # which asks the device while it traces
+def _has_float64(device: str) -> bool:
+    """By trying: no list of such devices is complete, and each refuses with an error of its own."""
+    try:
+        torch.ones((), device=device).double()
+    except (TypeError, RuntimeError):
+        return False
+    return True
+
+
+def _log_power(r: Tensor, p: float) -> Tensor:
+    """Logarithm of r^p, for r from 0 on, with a finite gradient at 0."""
+    return p * (r + torch.finfo(r.dtype).tiny).log()

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Distribution, Normal, Uniform, constraints, register_kl
 from torch.distributions.utils import broadcast_all
 
-from .kernels import KERNELS, Kernel, get_kernel
+from .kernels import KERNELS, Kernel, get_kernel, known
 
 __all__ = ["PROPOSALS", "KernelProposal", "exp_scale", "into_unit_cube", "propose"]
 
@@ -29,7 +29,8 @@ class KernelProposal(Distribution):
         loc: Centre of the support, any shape.
         scale: Half-width of the support (not the standard deviation), positive, broadcast with loc.
         validate_args: Whether loc and scale are checked, as in every torch distribution. Values are
-            not held against the support: outside of it `log_prob` is -inf.
+            not held against the support: inside, however loc and scale round, `log_prob` is finite,
+            outside it is -inf. Samples and quantiles lie inside.
 
     Raises:
         ValueError: unknown kernel, or loc or scale out of range.
@@ -64,7 +65,25 @@ class KernelProposal(Distribution):
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
     def support(self):
-        return constraints.interval(self.loc - self.scale, self.loc + self.scale)
+        return constraints.interval(*self._edges())
+
+    def _edges(self) -> tuple[Tensor, Tensor]:
+        """Ends of the support as the dtype rounds them, finite; they alone decide what is inside."""
+        low, high = self.loc - self.scale, self.loc + self.scale
+        return low.nan_to_num(nan=math.nan), high.nan_to_num(nan=math.nan)
+
+    def _inside(self, value: Tensor) -> Tensor:
+        """value, or the end of the support that it has passed."""
+        low, high = self._edges()
+        return value.clamp(low.detach(), high.detach())
+
+    def _standardize(self, value: Tensor) -> Tensor:
+        """Where the kernel has value: in [-1, 1] what is inside, however it rounds, and beyond the rest."""
+        z = (value - self.loc) / self.scale
+        passed = (value - self._inside(value)).detach().sign()
+        # Inside, z is at most 2: where loc + scale is rounded up from the middle of two numbers.
+        over = (z - z.clamp(-1, 1)).detach().clamp(-1, 1)
+        return z + (2 * passed - over)
 
     @property
     def mean(self) -> Tensor:
@@ -85,19 +104,19 @@ class KernelProposal(Distribution):
     def rsample(self, sample_shape=torch.Size()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         noise = self.kernel.sample(shape, dtype=self.loc.dtype, device=self.loc.device)
-        z = self.loc + self.scale * noise
-        # Rounding may step over the edge where scale is small beside loc.
-        over = (z - (self.loc + self.scale)).clamp_min(0) - (self.loc - self.scale - z).clamp_min(0)
-        return z - over.detach()
+        loc, scale = self.loc.detach(), self.scale.detach()
+        z = self._inside(loc + scale * noise)
+        # The gradient of loc + scale * noise, also where that passes the range of the dtype.
+        return z + (self.loc - loc) + (self.scale - scale) * noise
 
     def log_prob(self, value: Tensor) -> Tensor:
-        return self.kernel.log_prob((value - self.loc) / self.scale) - self.scale.log()
+        return self.kernel.log_prob(self._standardize(value)) - self.scale.log()
 
     def cdf(self, value: Tensor) -> Tensor:
-        return self.kernel.cdf((value - self.loc) / self.scale)
+        return self.kernel.cdf(self._standardize(value))
 
     def icdf(self, value: Tensor) -> Tensor:
-        return self.loc + self.scale * self.kernel.icdf(value)
+        return self._inside(self.loc + self.scale * self.kernel.icdf(value))
 
     def entropy(self) -> Tensor:
         return self.kernel.entropy + self.scale.log()
@@ -114,8 +133,8 @@ def _kl_kernel_normal(q: KernelProposal, p: Normal) -> Tensor:
 @register_kl(KernelProposal, Uniform)
 def _kl_kernel_uniform(q: KernelProposal, p: Uniform) -> Tensor:
     """Table 2, for any Uniform; inf where the support of q leaves that of p."""
-    fits = (q.loc - q.scale >= p.low) & (q.loc + q.scale <= p.high)
-    return torch.where(fits, (p.high - p.low).log() - q.entropy(), math.inf)
+    low, high = q._edges()
+    return torch.where((low >= p.low) & (high <= p.high), (p.high - p.low).log() - q.entropy(), math.inf)
 
 
 def propose(name: str, loc: Tensor, scale: Tensor) -> Distribution:
@@ -180,7 +199,7 @@ def into_unit_cube(loc: Tensor, scale: Tensor, squash: str = "tanh") -> tuple[Te
     if squash not in ("tanh", "sigmoid"):
         raise ValueError(f"squash is {squash!r}; expected 'tanh' or 'sigmoid'")
     # On an accelerator the look at the values would wait for the device at every step.
-    if scale.device.type == "cpu" and not ((scale > 0) & (scale < math.inf)).all():
+    if scale.device.type == "cpu" and known(((scale > 0) & (scale < math.inf)).all()) is False:
         wrong = scale[~((scale > 0) & (scale < math.inf))][0].item()
         raise ValueError(f"a scale is {wrong}; expected positive numbers")
     if squash == "sigmoid":

@@ -5,13 +5,15 @@ Tokens are bytes that stay in memory: a batch is one indexing operation, no mole
 
 import hashlib
 import math
+import os
 import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from torch import Tensor
 from ..data.batches import Batch
 from ..data.vocabulary import Vocabulary
 from ..system.downloads import checked, published
-from ..system.files import replace_file
+from ..system.files import replace_file, spoken_name
 from ..system.locations import cache_folder
 from .molsets import molsets_file
 from .smiles_files import read_smiles
@@ -99,26 +101,12 @@ class Molecules:
 
     def batches(self, epoch: int, batch_size: int, seed: int) -> Iterator[Batch]:
         """Batches of neighbours in length, so that little or nothing is padded, in random order."""
-        steps = self.steps(batch_size)
-        for step in range(epoch * steps, (epoch + 1) * steps):
-            a_pass, place = divmod(step, math.ceil(len(self) / batch_size))
-            yield self.batch(self._shuffled(batch_size, seed, a_pass)[place])
-
-    def _shuffled(self, batch_size: int, seed: int, a_pass: int) -> list[Tensor]:
-        """Rows of all batches of a pass: random within a length, batches in random order."""
-        if self._last_pass[0] == (batch_size, seed, a_pass):  # epochs that are parts of a pass share it
-            return self._last_pass[1]
-        generator = torch.Generator().manual_seed(1_000_003 * seed + a_pass)
-        mixed = torch.randperm(len(self), generator=generator)
-        batches = mixed[self.lengths[mixed].sort(stable=True).indices].split(batch_size)
-        shuffled = [batches[i] for i in torch.randperm(len(batches), generator=generator)]
-        self._last_pass[:] = (batch_size, seed, a_pass), shuffled
-        return shuffled
-
-    @cached_property
-    def _last_pass(self) -> list:
-        """Which pass was shuffled last, and its batches."""
-        return [None, []]
+        steps, of_a_pass = self.steps(batch_size), math.ceil(len(self) / batch_size)
+        epoch_steps = range(epoch * steps, (epoch + 1) * steps)
+        for a_pass, part in groupby(epoch_steps, lambda step: step // of_a_pass):
+            shuffled = _shuffled(self.lengths, batch_size, seed, a_pass)
+            for step in part:
+                yield self.batch(shuffled[step % of_a_pass])
 
     def in_order(self, batch_size: int) -> Iterator[tuple[Tensor, Batch]]:
         """Batches by length with the rows they hold, every row once, for evaluation."""
@@ -132,6 +120,15 @@ class Molecules:
         tokens = self.tokens[rows, :longest]
         mask = None if longest == shortest else torch.arange(longest) < lengths[:, None]
         return Batch(tokens, mask)
+
+
+@lru_cache(maxsize=1)  # epochs that are parts of a pass share it; a tensor is the same key as itself alone
+def _shuffled(lengths: Tensor, batch_size: int, seed: int, a_pass: int) -> tuple[Tensor, ...]:
+    """Rows of all batches of a pass: random within a length, batches in random order."""
+    generator = torch.Generator().manual_seed(1_000_003 * seed + a_pass)
+    mixed = torch.randperm(len(lengths), generator=generator)
+    batches = mixed[lengths[mixed].sort(stable=True).indices].split(batch_size)
+    return tuple(batches[i] for i in torch.randperm(len(batches), generator=generator))
 
 
 def moses(split: str = "train") -> Molecules:
@@ -186,7 +183,7 @@ def zinc(split: str = "train") -> Molecules:
     return _tokenized(f"zinc-{split}", strings, ZINC, size, sha256, f"ZINC {split}")
 
 
-def own_molecules(path: str | Path, vocabulary: Vocabulary | None = None) -> Molecules:
+def own_molecules(path: str | os.PathLike, vocabulary: Vocabulary | None = None) -> Molecules:
     """A user's molecules; what cannot be used is counted and printed.
 
     Args:
@@ -197,12 +194,13 @@ def own_molecules(path: str | Path, vocabulary: Vocabulary | None = None) -> Mol
         ValueError: no molecule is left, or as in `read_smiles`.
     """
     strings, skipped = read_smiles(path, vocabulary)
+    name = spoken_name(path)
     for reason, count in skipped.items():
-        print(f"{path}: skipped {count} lines: {reason}", file=sys.stderr)
+        print(f"{name}: skipped {count} lines: {reason}", file=sys.stderr)
     if not strings:
-        raise ValueError(f"{path} holds no usable molecule; expected one SMILES string a line")
+        raise ValueError(f"{name} holds no usable molecule; expected one SMILES string a line")
     vocabulary = vocabulary or Vocabulary("".join(sorted(set("".join(strings)))), ends=True)
-    return Molecules(vocabulary.encode(strings), vocabulary, Path(path).name)
+    return Molecules(vocabulary.encode(strings), vocabulary, os.path.basename(name))
 
 
 def _check_split(split: str, splits: dict) -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from botorch.acquisition.acquisition import AcquisitionFunction
@@ -94,6 +94,7 @@ def next_codes(view: View, count: int, acquisition: str, seed: int) -> Tensor:
         ValueError: there is no such acquisition.
     """
     check_acquisition(acquisition)
+    view = replace(view, gp=view.gp.standard)  # for variances of targets of any size
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return ACQUISITIONS[acquisition](view, count)

@@ -1,9 +1,9 @@
 """Latent Bayesian optimisation of any score: a loop that can be killed at any moment and goes on."""
 
-import csv
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,38 +13,17 @@ import torch
 from torch import Tensor
 
 from ..molecules.chemistry import canonical, heavy_atoms
-from ..system.files import load_checkpoint, replace_file, save_checkpoint
+from ..system.files import check_same_settings, load_checkpoint, replace_file, save_checkpoint
 from .acquisitions import Box, View, check_acquisition, next_codes
-from .guarded_score import apply_score
+from .evaluations import Evaluation, read_evaluations, write_evaluations
+from .guarded_score import GuardedScore, as_numbers
+from .kept_scores import EVALUATIONS, SETTINGS, START, UNFINISHED, forget, kept_scores, score_molecules
 from .sparse_gp import Hyperparameters, SparseGP
 
 __all__ = ["Evaluation", "Search", "optimize", "read_evaluations"]
 
-EVALUATIONS, SETTINGS, START = "evaluations.csv", "search.json", "start.pt"
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One proposed code and what became of it.
-
-    Attributes:
-        round: From 1.
-        attempt: From 0; a round tries again where codes were rejected.
-        smiles: Canonical, or as decoded if it is no molecule.
-        score: As the user's function gave it; NaN without one.
-        status: "scored", "invalid", "duplicate", "too large", "left out" or "failed: ...".
-        predicted_mean, predicted_sd: Of the score, before it was known.
-        code: (D,) numbers.
-    """
-
-    round: int
-    attempt: int
-    smiles: str
-    score: float
-    status: str
-    predicted_mean: float
-    predicted_sd: float
-    code: tuple[float, ...]
+TINY, ENORMOUS = 1e-2, 1e75
+"""Spreads of scores between which jitter is small beside their squares, and the squares are numbers."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +63,7 @@ class Search:
 
 
 def optimize(
-    score: Callable[[list[str]], Sequence[float]],
+    score: Callable[[list[str]], Sequence[float]] | GuardedScore,
     decode: Callable[[Tensor], list[str]],
     codes: Tensor,
     values: Sequence[float],
@@ -95,14 +74,13 @@ def optimize(
     start: Hyperparameters | None = None,
     out: str | Path | None = None,
     resume: bool = False,
-    time_limit: float | None = None,
     told: Callable[[str], None] = lambda line: None,
 ) -> list[Evaluation]:
     """Searches a latent space for molecules of high score.
 
     Args:
-        score: A list of canonical SMILES to as many numbers; where it raises or is not finite, that is
-            told in the molecule's status.
+        score: A list of canonical SMILES to as many numbers; whatever it raises, and what is not finite, is
+            told in the molecule's status. A `GuardedScore` may run in another process, with a time limit.
         decode: Codes (N, D) to N strings.
         codes: What the model starts from (N, D).
         values: Their scores (N,); those that are no numbers are left out.
@@ -110,86 +88,116 @@ def optimize(
         search: Settings.
         box: Where to look; None for the smallest box that holds the codes.
         start: Hyper-parameters of the model that each round's fit goes on from; None fits them first.
-        out: Folder for evaluations.csv, written after each call of score; None keeps nothing.
+        out: Folder for evaluations.csv; scores are kept there as they come. None keeps nothing.
         resume: Go on with the search that out holds.
-        time_limit: Seconds for a molecule; score then runs in another process and must be importable. None
-            calls it here.
         told: Receives a line a round.
 
     Returns:
         All evaluations, in order.
 
     Raises:
-        ValueError: settings or shapes that do not fit, a score function that returns something else than
-            one number a molecule, values that are all the same, or out holds another search to resume.
+        ValueError: settings or shapes that do not fit, codes or values that are all the same, a score that
+            returns something else than one number a molecule, or out holds another search to resume.
     """
     search = search or Search()
-    sign = 1.0 if search.maximize else -1.0
-    values = torch.as_tensor(np.asarray(values, dtype=np.float64))
-    if codes.dim() != 2 or values.shape != codes.shape[:1]:
-        shapes = f"{tuple(codes.shape)} and {tuple(values.shape)}"
-        raise ValueError(f"codes and values have shapes {shapes}; expected (N, D) and (N,)")
-    usable = values.isfinite()
-    codes, values = codes[usable].double(), sign * values[usable]
+    codes, values = _usable(codes, values)
+    unit = _unit(values) if search.maximize else -_unit(values)
+    score = score if isinstance(score, GuardedScore) else GuardedScore(score, told=told)
     folder = None if out is None else Path(out)
-    done = _begin(folder, search, codes, values, resume)
-    box = box or Box.around(codes)
-    start = start or _start(folder, search, codes, values)
+    done = _begin(folder, search, codes, values / unit, resume)
+    start = start or _start(folder, search, codes, values / unit)
+    box = box or _box(codes)
+    running = _Running(
+        search, score, decode, codes, values / unit, unit, start, box, folder, set(known), done
+    )
     for index in range(1, search.rounds + 1):
-        before = [one for one in done if one.round < index]
-        view = None
-        for attempt in range(search.attempts):
-            here = [one for one in done if one.round == index]
-            missing = search.batch - sum(one.status == "scored" for one in here)
-            if missing <= 0 or any(one.attempt >= attempt for one in here):
-                continue
-            view = view or _view(start, search, box, codes, values, before, sign)
-            seed = 1_000_003 * search.seed + 1_009 * index + attempt
-            proposed = next_codes(view, missing, search.acquisition, seed)
-            seen = set(known) | {one.smiles for one in done}
-            done += _evaluate(proposed, view, search, seen, (index, attempt), sign, score, decode, time_limit)
-            _write(folder, done)
-        told(_line(index, [one for one in done if one.round == index], done, sign))
+        running.advance(index)
+        told(_line(index, done, search.maximize))
     return done
 
 
-def read_evaluations(folder: str | Path) -> list[Evaluation]:
-    """The evaluations that a folder holds.
+@dataclass
+class _Running:
+    """A search under way. Its values are scores in a unit that makes higher ones better."""
 
-    Raises:
-        ValueError: its evaluations.csv is damaged.
-    """
-    path = Path(folder) / EVALUATIONS
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    try:
-        return [_parsed(row) for row in rows]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path} is no table of evaluations ({error!r})") from None
+    search: Search
+    score: GuardedScore
+    decode: Callable[[Tensor], list[str]]
+    codes: Tensor
+    values: Tensor
+    unit: float
+    start: Hyperparameters
+    box: Box
+    folder: Path | None
+    known: set[str]
+    done: list[Evaluation]
 
+    def advance(self, index: int) -> None:
+        """Proposes until the round has as many scores as wanted, or no attempt is left."""
+        view = None
+        for attempt in range(self.search.attempts):
+            here = [one for one in self.done if one.round == index]
+            missing = self.search.batch - sum(one.status == "scored" for one in here)
+            if missing <= 0 or any(one.attempt >= attempt for one in here):
+                continue
+            view = view or self._view(index)
+            seed = 1_000_003 * self.search.seed + 1_009 * index + attempt
+            codes = next_codes(view, missing, self.search.acquisition, seed)
+            mean, variance = view.gp.predict(codes)
+            predicted = zip((self.unit * mean).tolist(), (abs(self.unit) * variance.sqrt()).tolist())
+            self.done += [
+                Evaluation(index, attempt, *found, *expected, tuple(code))
+                for found, expected, code in zip(self._evaluate(codes), predicted, codes.tolist())
+            ]
+            if self.folder is not None:
+                write_evaluations(self.folder, self.done)
 
-def _parsed(row: dict[str, str]) -> Evaluation:
-    numbers = [float(value) for name, value in row.items() if name.startswith("z")]
-    return Evaluation(
-        int(row["round"]),
-        int(row["attempt"]),
-        row["smiles"],
-        float(row["score"]),
-        row["status"],
-        float(row["predicted_mean"]),
-        float(row["predicted_sd"]),
-        tuple(numbers),
-    )
+    def _view(self, index: int) -> View:
+        """All that was known before a round."""
+        scored = [one for one in self.done if one.round < index and one.status == "scored"]
+        rounds = torch.zeros(len(self.values) + len(scored), dtype=torch.long)
+        if not scored:
+            gp = SparseGP(self.start, self.codes, self.values)
+            return View(gp, self.box, self.codes, self.values, rounds)
+        rounds[len(self.values) :] = torch.tensor([one.round for one in scored])
+        new = torch.tensor([one.score for one in scored], dtype=torch.float64) / self.unit
+        # of a score that is enormous beside all that the search began with, no more counts than that it is
+        values = torch.cat([self.values, new.clamp(-ENORMOUS, ENORMOUS)])
+        codes = torch.cat([self.codes, torch.tensor([one.code for one in scored], dtype=torch.float64)])
+        gp = _fit(self.search, codes, values, start=self.start, steps=5)
+        return View(gp, self.box, codes, values, rounds)
 
+    def _evaluate(self, codes: Tensor) -> list[tuple[str, float, str]]:
+        """Molecule, score and status of each code: what is no new molecule of allowed size is rejected."""
+        decoded = self.decode(codes.float())
+        smiles = canonical(decoded)
+        states = self._states(smiles)
+        wanted = [one for one, state in zip(smiles, states) if state == "new"]
+        file = None if self.folder is None else self.folder / UNFINISHED
+        scores = dict(zip(wanted, score_molecules(self.score, wanted, file, kept_scores(file))))
+        return [
+            (one, *scores[one]) if state == "new" else (one or string, math.nan, state)
+            for one, string, state in zip(smiles, decoded, states)
+        ]
 
-def _write(folder: Path | None, done: list[Evaluation]) -> None:
-    if folder is None or not done:
-        return
-    head = [name for name in vars(done[0]) if name != "code"]
-    with replace_file(folder / EVALUATIONS) as path, open(path, "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(head + [f"z{i}" for i in range(len(done[0].code))])
-        writer.writerows([*(getattr(one, name) for name in head), *one.code] for one in done)
+    def _states(self, smiles: list[str | None]) -> list[str]:
+        """Why each is rejected, or "new"."""
+        seen = self.known | {one.smiles for one in self.done}
+        largest, keep = self.search.max_heavy_atoms or math.inf, self.search.keep
+        states: list[str] = []
+        for one, size in zip(smiles, heavy_atoms(smiles)):
+            if one is None:
+                states.append("invalid")
+            elif one in seen:
+                states.append("duplicate")
+            elif size > largest:
+                states.append("too large")
+            elif keep is not None and states.count("new") == keep:
+                states.append("left out")
+            else:
+                states.append("new")
+                seen.add(one)
+        return states
 
 
 def _begin(
@@ -202,17 +210,10 @@ def _begin(
     settings = json.loads(json.dumps(asdict(search) | {"start": data}))
     file = folder / SETTINGS
     if resume and file.is_file():
-        found = json.loads(file.read_text())
-        changed = [key for key in settings if found.get(key) != settings[key] and key != "rounds"]
-        if changed:
-            key = changed[0]
-            raise ValueError(
-                f"{folder} holds a search with {key} {found.get(key)!r}, not {settings[key]!r}; "
-                "expected the same search, another folder, or a start without resume"
-            )
+        found = json.loads(file.read_text()) | {"rounds": search.rounds}  # which may be more
+        check_same_settings(found, settings, f"{folder} holds a search")
         return read_evaluations(folder) if (folder / EVALUATIONS).is_file() else []
-    for name in (EVALUATIONS, START):
-        (folder / name).unlink(missing_ok=True)
+    forget(folder)
     with replace_file(file) as path:
         path.write_text(json.dumps(settings))
     return []
@@ -223,67 +224,54 @@ def _start(folder: Path | None, search: Search, codes: Tensor, values: Tensor) -
     file = None if folder is None else folder / START
     if file is not None and file.is_file():
         return Hyperparameters(**load_checkpoint(file)["model"])
-    hyper = SparseGP.fit(codes, values, seed=search.seed, amplitude=search.amplitude).hyper
+    hyper = _fit(search, codes, values).hyper
     if file is not None:
         save_checkpoint(file, {"model": vars(hyper)})
     return hyper
 
 
-def _view(start, search: Search, box: Box, codes: Tensor, values: Tensor, before, sign: float) -> View:
-    scored = [one for one in before if one.status == "scored"]
-    if scored:
-        codes = torch.cat([codes, torch.tensor([one.code for one in scored], dtype=torch.float64)])
-        new = torch.tensor([sign * one.score for one in scored], dtype=torch.float64)
-        values = torch.cat([values, new])
-    rounds = torch.zeros(len(values), dtype=torch.long)
-    rounds[len(values) - len(scored) :] = torch.tensor([one.round for one in scored], dtype=torch.long)
-    if scored:
-        gp = SparseGP.fit(codes, values, start=start, steps=5, seed=search.seed, amplitude=search.amplitude)
-    else:
-        gp = SparseGP(start, codes, values)
-    return View(gp, box, codes, values, rounds)
+def _fit(search: Search, codes: Tensor, values: Tensor, **how) -> SparseGP:
+    try:
+        return SparseGP.fit(codes, values, seed=search.seed, amplitude=search.amplitude, **how)
+    except ValueError as error:  # it speaks of its own arguments
+        raise ValueError(
+            f"the scores of {len(values)} molecules, from {values.min():g} to {values.max():g}, "
+            f"have no model ({error}); expected scores that differ"
+        ) from error
 
 
-def _evaluate(
-    proposed: Tensor, view: View, search: Search, seen: set, place, sign, score, decode, time_limit
-) -> list[Evaluation]:
-    """Decodes codes, rejects what is no new molecule of allowed size, scores the rest."""
-    mean, variance = view.gp.predict(proposed)
-    decoded = decode(proposed.float())
-    smiles = canonical(decoded)
-    largest = search.max_heavy_atoms or math.inf
-    states: list[str] = []
-    for one, size in zip(smiles, heavy_atoms(smiles)):
-        if one is None:
-            states.append("invalid")
-        elif one in seen:
-            states.append("duplicate")
-        elif size > largest:
-            states.append("too large")
-        elif search.keep is not None and states.count("new") == search.keep:
-            states.append("left out")
-        else:
-            states.append("new")
-            seen.add(one)
-    wanted = [one for one, state in zip(smiles, states) if state == "new"]
-    scores = dict(zip(wanted, apply_score(score, wanted, time_limit)))
-    rows = []
-    for i, state in enumerate(states):
-        value, note = scores[smiles[i]] if state == "new" else (math.nan, state)
-        name = smiles[i] or decoded[i]
-        code = tuple(proposed[i].tolist())
-        rows.append(
-            Evaluation(*place, name, value, note, sign * mean[i].item(), variance[i].sqrt().item(), code)
-        )
-    return rows
+def _usable(codes: Tensor, values: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """Codes and values, float64, of which both are numbers."""
+    found = as_numbers(values)
+    if found is None or codes.dim() != 2 or found.shape != codes.shape[:1]:
+        shapes = f"{tuple(codes.shape)} and {np.shape(values) if found is None else found.shape}"
+        raise ValueError(f"codes and values have shapes {shapes}; expected (N, D) and (N,)")
+    codes, values = codes.detach().cpu().double(), torch.from_numpy(found)
+    usable = values.isfinite() & codes.isfinite().all(1)
+    codes, values = codes[usable], values[usable]
+    if len(codes.unique(dim=0)) < 2:
+        raise ValueError(f"codes hold {min(1, len(codes))} distinct code with a value; expected 2 or more")
+    if len(values.unique()) < 2:
+        raise ValueError(f"values are {values[0]:g} for all {len(values)} codes; expected values that differ")
+    return codes, values
 
 
-def _line(index: int, here: list[Evaluation], done: list[Evaluation], sign: float) -> str:
+def _unit(values: Tensor) -> float:
+    """A power of two in which scores that are enormous or nearly the same can be modelled; else 1."""
+    spread = (values.max() / 2 - values.min() / 2).item()  # the whole may be more than the largest float
+    return 1.0 if TINY < spread < ENORMOUS else 2.0 ** (math.frexp(spread)[1] - 1)
+
+
+def _box(codes: Tensor) -> Box:
+    """The smallest box that holds the codes, with some width where they all agree."""
+    low, high = codes.amin(0), codes.amax(0)
+    return Box(low, torch.where(low < high, high, low + 1e-6 * low.abs().clamp_min(1)))
+
+
+def _line(index: int, done: list[Evaluation], maximize: bool) -> str:
+    here = [one for one in done if one.round == index]
     scored = [one for one in done if one.status == "scored"]
-    best = max(scored, key=lambda one: sign * one.score, default=None)
-    counts = {}
-    for one in here:
-        kind = one.status.split(":")[0]
-        counts[kind] = counts.get(kind, 0) + 1
+    best = max(scored, key=lambda one: one.score if maximize else -one.score, default=None)
+    counts = Counter(one.status.split(":")[0] for one in here)
     told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
-    return f"round {index}: {told}" + (f"; best {best.score:.4f} {best.smiles}" if best else "")
+    return f"round {index}: {told}" + (f"; best {best.score:.7g} {best.smiles}" if best else "")

@@ -1,11 +1,18 @@
 """Sparse Gaussian process on many codes: a few inducing points, the rest in closed form."""
 
+import copy
 import math
-from dataclasses import asdict, dataclass, replace
+import warnings
+from dataclasses import dataclass
 
 import torch
 from linear_operator.utils.cholesky import psd_safe_cholesky
+from linear_operator.utils.errors import NanError, NotPSDError
+from linear_operator.utils.warnings import NumericalWarning
 from torch import Tensor
+
+from .descent import descend
+from .units import ONE, Units
 
 __all__ = ["Hyperparameters", "SparseGP"]
 
@@ -13,16 +20,22 @@ BLOCK = 2_048
 """Codes whose covariances with the inducing points are held at a time: as many as fit the caches."""
 FLOOR = 1e-4
 """Least noise, as a share of the targets' variance: without it FITC explains all by its own residual."""
+BOUND = 30.0
+"""Fitted parameters stay within exp(±BOUND) spreads of the codes or targets: far from what data can tell."""
+RESOLUTION = 1e-10
+"""Least posterior variance, as a share of the prior's: below it there are rounding errors alone."""
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """All that is fitted by gradient, float64.
+    """All that is fitted by gradient, float64, in the units of the codes and targets that the user gave.
 
     Attributes:
-        inducing: Inducing points (M, D).
-        log_lengths: Logarithms of the length scales (D,) of the squared exponential.
-        log_variance, log_noise, mean: Of the latent function, of what is added to it, its constant.
+        inducing: Inducing points (M, D), in units of the codes.
+        log_lengths: Logarithms of the length scales (D,) of the squared exponential, in units of the codes.
+        log_variance, log_noise: Of the latent function and of what is added to it, logarithms of squared
+            units of the targets: finite where the variances themselves would not be.
+        mean: Constant of the latent function, in units of the targets.
     """
 
     inducing: Tensor
@@ -33,19 +46,40 @@ class Hyperparameters:
 
     @classmethod
     def guess(cls, x: Tensor, y: Tensor, inducing: int, seed: int) -> "Hyperparameters":
-        """Random inducing points, length scales of the median distance between them (as published)."""
+        """Random inducing points, lengths of the median distance of those that differ (as published)."""
         chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed))[:inducing]
         points = x[chosen].clone()
         distances = torch.pdist(points[:500])
+        distances = distances[distances > 0]
         length = distances.median() if len(distances) else torch.ones((), dtype=x.dtype)
-        spread = y.var().log()
-        return cls(
-            points, length.log().expand(x.shape[1]).clone(), spread - 1.0, spread - 1.0, y.mean().clone()
+        lengths, spread = length.log().expand(x.shape[1]).clone(), y.var().log()
+        return cls(points, lengths, spread - 1.0, spread - 1.0, y.mean().clone())
+
+    def enter(self, codes: Units, targets: Units) -> "Hyperparameters":
+        """The same in these units."""
+        return Hyperparameters(
+            codes.enter(self.inducing),
+            self.log_lengths - codes.log,
+            self.log_variance - 2 * targets.log,
+            self.log_noise - 2 * targets.log,
+            targets.enter(self.mean),
+        )
+
+    def leave(self, codes: Units, targets: Units) -> "Hyperparameters":
+        """Of what is in these units, back."""
+        return Hyperparameters(
+            codes.leave(self.inducing),
+            self.log_lengths + codes.log,
+            self.log_variance + 2 * targets.log,
+            self.log_noise + 2 * targets.log,
+            targets.leave(self.mean),
         )
 
     def covariance(self, a: Tensor, b: Tensor) -> Tensor:
         """Covariances (..., A, B) of the latent function at a (..., A, D) and b (..., B, D)."""
-        a, b = a / self.log_lengths.exp(), b / self.log_lengths.exp()
+        # Squares lose the digits of small distances far from the origin, so the origin moves to the codes.
+        origin, lengths = self.inducing.detach().median(0).values, self.log_lengths.exp()
+        a, b = (a - origin) / lengths, (b - origin) / lengths
         squares = a.square().sum(-1)[..., :, None] + b.square().sum(-1)[..., None, :]
         distances = (squares - 2 * a @ b.mT).clamp_min(0)
         return torch.exp(self.log_variance - distances / 2)
@@ -61,12 +95,15 @@ class Hyperparameters:
 class SparseGP:
     """Regression with a fully independent training conditional (FITC), its posterior in closed form.
 
-    Targets are as given: predictions and errors are in their units.
+    Targets of any size are scaled inside; predictions and errors are in their units, the nearest floats.
 
     Args:
         hyper: Fitted hyper-parameters.
         x: Codes (N, D).
         y: Targets (N,).
+
+    Raises:
+        ValueError: shapes that do not fit, entries that are no numbers, or hyper that gives no posterior.
 
     Source: Snelson and Ghahramani (2006); Kusner et al. (2017) fit the same model by stochastic gradients.
 
@@ -80,8 +117,15 @@ class SparseGP:
     @torch.no_grad()
     def __init__(self, hyper: Hyperparameters, x: Tensor, y: Tensor):
         x, y = _checked(x, y)
-        self.hyper = hyper
-        found = _statistics(hyper, x, y)
+        _check_hyper("hyper", hyper, x)
+        self.hyper, self._targets = hyper, Units.of(y)
+        self._law = hyper.enter(ONE, self._targets)
+        try:
+            found = _statistics(self._law, x, self._targets.enter(y))
+        except (NanError, NotPSDError) as error:
+            raise ValueError(
+                f"hyper gives x and y no posterior ({error}); expected it fitted to such"
+            ) from None
         self._factor, self._inner, self._weights = found["factor"], found["inner"], found["weights"]
 
     @classmethod
@@ -111,22 +155,41 @@ class SparseGP:
 
         Raises:
             ValueError: shapes that do not fit, entries that are no numbers, or targets that are all the same.
+
+        Warns:
+            RuntimeWarning: the fit ended early; see `descend`.
         """
         x, y = _checked(x, y)
+        for name, value in {"inducing": inducing, "subset": subset}.items():
+            if value < 1:
+                raise ValueError(f"{name} is {value}; expected a whole number from 1")
         if not amplitude > 0:
             raise ValueError(f"amplitude is {amplitude}; expected a number above 0")
-        if not y.var() > 0:
+        if (y == y[0]).all():
             raise ValueError(f"y holds {len(y)} times {y[0].item():g}; expected targets that differ")
+        units = codes, targets = Units.of(x), Units.of(y)
+        inside, known = codes.enter(x), targets.enter(y)
+        if start is not None:
+            _check_hyper("start", start, x)
+        first = start.enter(*units) if start else Hyperparameters.guess(inside, known, inducing, seed)
         chosen = torch.randperm(len(x), generator=torch.Generator().manual_seed(seed + 1))[:subset]
-        hyper = start or Hyperparameters.guess(x, y, min(inducing, len(x)), seed)
-        return cls(_climb(hyper, x[chosen], y[chosen], steps, amplitude), x, y)
+        hyper = _fitted(first, inside[chosen], known[chosen], steps, amplitude)
+        return cls(hyper.leave(*units), x, y)
+
+    @property
+    def standard(self) -> "SparseGP":
+        """The same in units in which the targets have mean 0 and deviation 1: no number of it overflows."""
+        found = copy.copy(self)
+        found.hyper, found._targets = self._law, ONE
+        return found
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and variance (N,) of the latent function at codes (N, D)."""
-        parts = [self.joint(part[:, None]) for part in x.double().split(BLOCK)]
+        parts = [self.standard.joint(part[:, None]) for part in x.double().split(BLOCK)]
         mean, covariance = (torch.cat(found) for found in zip(*parts))
-        return mean[:, 0], covariance[:, 0, 0]
+        variance = covariance[:, 0, 0].clamp_min(RESOLUTION * self._law.log_variance.exp())
+        return self._targets.leave(mean[:, 0]), self._targets.variance(variance)
 
     def joint(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean (..., Q) and covariance (..., Q, Q) of the latent function at codes (..., Q, D).
@@ -138,66 +201,79 @@ class SparseGP:
 
     def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Features (..., Q, M) of codes (..., Q, D) for `covariance`: of the prior and of the posterior."""
-        cross = self.hyper.covariance(self.hyper.inducing, x.double().reshape(-1, x.shape[-1]))
+        cross = self._law.covariance(self._law.inducing, x.double().reshape(-1, x.shape[-1]))
         a = torch.linalg.solve_triangular(self._factor, cross, upper=False)
         b = torch.linalg.solve_triangular(self._inner, a, upper=False)
         return tuple(part.T.reshape(*x.shape[:-1], -1) for part in (a, b))
 
     def mean(self, features) -> Tensor:
         """Posterior mean (..., Q) of codes with these features."""
-        return self.hyper.mean + features[1] @ self._weights
+        return self._targets.leave(self._law.mean + features[1] @ self._weights)
 
     def covariance(self, x: Tensor, x_features, y: Tensor, y_features) -> Tensor:
         """Posterior covariances (..., Q, R) of codes x (..., Q, D) and y (..., R, D), by their features."""
         (a, b), (c, d) = x_features, y_features
-        return self.hyper.covariance(x.double(), y.double()) - a @ c.mT + b @ d.mT
+        return self._targets.square(self._law.covariance(x.double(), y.double()) - a @ c.mT + b @ d.mT)
 
     @property
     def noise(self) -> float:
         """Variance of a target around the latent function."""
-        return self.hyper.log_noise.exp().item()
+        return self._targets.variance(self._law.log_noise.exp()).item()
 
     def judge(self, x: Tensor, y: Tensor) -> dict[str, float]:
         """Mean log-likelihood of targets (nats each) and root mean squared error, in their units."""
         x, y = _checked(x, y)
-        mean, variance = self.predict(x)
-        law = torch.distributions.Normal(mean, (variance + self.noise).sqrt())
+        mean, variance = self.standard.predict(x)
+        inside = self._targets.enter(y)
+        law = torch.distributions.Normal(mean, (variance + self.standard.noise).sqrt())
+        error = (inside - mean).square().mean().sqrt()
         return {
-            "log_likelihood": law.log_prob(y).mean().item(),
-            "rmse": (y - mean).square().mean().sqrt().item(),
+            "log_likelihood": (law.log_prob(inside).mean() - self._targets.log).item(),
+            "rmse": self._targets.size(error).item(),
         }
 
 
 def _checked(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    if x.dim() != 2 or y.shape != x.shape[:1] or len(y) < 2:
+    if x.dim() != 2 or y.shape != x.shape[:1] or len(y) < 2 or not x.shape[1]:
         raise ValueError(
             f"x and y have shapes {tuple(x.shape)} and {tuple(y.shape)}; expected (N, D) and (N,), N >= 2"
         )
-    if not (x.isfinite().all() and y.isfinite().all()):
-        raise ValueError("x or y holds entries that are no numbers; expected finite ones")
-    return x.double(), y.double()
+    if not ((x.abs() < 1e300).all() and y.isfinite().all()):
+        raise ValueError("x or y holds entries that are no numbers; expected finite ones, codes below 1e300")
+    return x.detach().double(), y.detach().double()
 
 
-def _climb(hyper: Hyperparameters, x: Tensor, y: Tensor, steps: int, amplitude: float) -> Hyperparameters:
-    floor, most = math.log(FLOOR) + y.var().log(), math.log(amplitude) + y.var().log()
-    values = {name: value.clone().requires_grad_() for name, value in asdict(hyper).items()}
-    optimizer = torch.optim.LBFGS(
-        values.values(), max_iter=steps, history_size=20, line_search_fn="strong_wolfe"
-    )
+def _check_hyper(name: str, hyper: Hyperparameters, x: Tensor) -> None:
+    if hyper.inducing.shape[1:] != x.shape[1:]:
+        shapes = f"{tuple(hyper.inducing.shape)} and x has shape {tuple(x.shape)}"
+        raise ValueError(f"{name} has inducing points of shape {shapes}; expected (M, D) and (N, D)")
 
-    def now() -> Hyperparameters:
-        noise = torch.logaddexp(values["log_noise"], floor)
-        variance = -torch.logaddexp(-values["log_variance"], -most)
-        return replace(Hyperparameters(**values), log_noise=noise, log_variance=variance)
 
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        negative = -_statistics(now(), x, y)["log_likelihood"] / len(x)
-        negative.backward()
-        return negative
+def _fitted(start: Hyperparameters, x: Tensor, y: Tensor, steps: int, amplitude: float) -> Hyperparameters:
+    """The likeliest that a descent from start finds, all in units of standardised codes and targets."""
 
-    optimizer.step(loss)
-    return Hyperparameters(**{name: value.detach() for name, value in vars(now()).items()})
+    def loss(values: dict[str, Tensor]) -> Tensor:
+        try:
+            return -_statistics(_bounded(values, amplitude), x, y)["log_likelihood"] / len(x)
+        except (NanError, NotPSDError):
+            return torch.tensor(math.nan)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", NumericalWarning
+        )  # a factor with more jitter is that of a poorer step
+        best = descend(loss, vars(start), steps)
+    return _bounded(best, amplitude)
+
+
+def _bounded(values: dict[str, Tensor], amplitude: float) -> Hyperparameters:
+    """Within BOUND; softly at the least noise and the amplitude, which fits do reach."""
+    ends = {name: BOUND if name.startswith("log_") else math.exp(BOUND) for name in values}
+    held = {name: value.clamp(-ends[name], ends[name]) for name, value in values.items()}
+    least, most = values["mean"].new_tensor([FLOOR, amplitude]).log()
+    held["log_noise"] = torch.logaddexp(held["log_noise"], least)
+    held["log_variance"] = -torch.logaddexp(-held["log_variance"], -most)
+    return Hyperparameters(**held)
 
 
 def _statistics(hyper: Hyperparameters, x: Tensor, y: Tensor) -> dict[str, Tensor]:
@@ -217,8 +293,9 @@ def _statistics(hyper: Hyperparameters, x: Tensor, y: Tensor) -> dict[str, Tenso
         moment = moment + weighted @ gap
         squares = squares + (gap.square() / residual).sum()
         logarithms = logarithms + residual.log().sum()
-    inner = psd_safe_cholesky(inner)
+    # Where the latent function is known very well, rounding hides the identity's part in this.
+    inner = psd_safe_cholesky(inner, jitter=1e-14 * inner.diagonal().max().item(), max_tries=4)
     weights = torch.linalg.solve_triangular(inner, moment[:, None], upper=False)[:, 0]
     volume = logarithms + 2 * inner.diagonal().log().sum() + len(x) * math.log(2 * math.pi)
-    value = -(squares - weights.square().sum() + volume) / 2
-    return {"log_likelihood": value, "factor": factor, "inner": inner, "weights": weights}
+    likelihood = -(squares - weights.square().sum() + volume) / 2
+    return {"log_likelihood": likelihood, "factor": factor, "inner": inner, "weights": weights}

@@ -7,12 +7,17 @@ installed package.
 import os
 from pathlib import Path
 
-__all__ = ["cache_folder", "figures", "notebooks", "repository", "runs"]
+__all__ = ["cache_folder", "figures", "notebooks", "package", "repository", "reproduced", "runs"]
+
+
+def package() -> Path:
+    """The folder of the package's own modules."""
+    return Path(__file__).resolve().parents[1]
 
 
 def repository() -> Path | None:
     """The checkout that this package runs from; None where it is installed from a wheel."""
-    root = Path(__file__).resolve().parents[2]
+    root = package().parent
     return root if (root / "pyproject.toml").is_file() and (root / "notebooks").is_dir() else None
 
 
@@ -62,6 +67,14 @@ def notebooks() -> Path:
 def figures() -> Path:
     """The folder of committed figures and tables; the errors of `notebooks`."""
     return _of_the_repository("figures")
+
+
+def reproduced() -> Path:
+    """The folder that receives what is computed anew; it need not exist.
+
+    In a checkout git ignores it; elsewhere it lies in the working directory.
+    """
+    return (repository() or Path.cwd()) / "reproduced"
 
 
 def _of_the_repository(name: str) -> Path:

@@ -4,6 +4,7 @@ import pickle
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError
 from contextlib import nullcontext
+from typing import Any
 
 from .progress import ProgressBar
 
@@ -13,7 +14,7 @@ CHUNK = 500
 """Items handed over at a time: enough to hide the transfer, few enough for a smooth progress bar."""
 EACH = 0.1
 """Seconds granted to each item of a chunk beside the time limit, which is for one that hangs."""
-_kept: dict[bytes, "ProcessPool"] = {}  # noqa: F821
+_kept: dict[bytes, Any] = {}
 """Pools of one process, by what they call: for few items its start takes longer than they do."""
 
 
@@ -54,12 +55,13 @@ def map_chunks(
         raise ValueError(f"n_jobs is {n_jobs}; expected a whole number from 1")
     if not time_limit > 0:
         raise ValueError(f"time_limit is {time_limit}; expected seconds above 0")
-    results, lost = [], []
+    results: list[Any] = []
+    lost: list[int] = []
     chunks = [list(items[i : i + CHUNK]) for i in range(0, len(items), CHUNK)]
     keep = keep and len(chunks) < 2
     with nullcontext(_kept_pool(function)) if keep else _pool(function, min(n_jobs, len(chunks))) as pool:
 
-        def start(chunk, limit):
+        def start(chunk: list, limit: float) -> Any:
             return pool.schedule(function, args=(chunk,), timeout=limit)
 
         futures = [start(chunk, time_limit + EACH * len(chunk)) for chunk in chunks]
@@ -79,7 +81,7 @@ def map_chunks(
     return results, lost
 
 
-def _pool(function: Callable, processes: int):
+def _pool(function: Callable, processes: int) -> Any:
     from loky.backend.context import get_context
     from pebble import ProcessPool
 
@@ -88,7 +90,7 @@ def _pool(function: Callable, processes: int):
     return ProcessPool(max(1, processes), initializer=function, initargs=([],), context=context)
 
 
-def _kept_pool(function: Callable):
+def _kept_pool(function: Callable) -> Any:
     key = pickle.dumps(function)
     # a pool that was stopped is not active, nor is one in a fork, which has none of the threads that serve it
     if key not in _kept or not _kept[key].active:
@@ -96,7 +98,7 @@ def _kept_pool(function: Callable):
     return _kept[key]
 
 
-def _result(future) -> list | None:
+def _result(future: Any) -> list | None:
     """A task's result; None if it was stopped or its process died."""
     from pebble import ProcessExpired
 

@@ -4,22 +4,21 @@ import os
 import platform
 import subprocess
 from importlib import metadata
-from pathlib import Path
 
 import torch
 
 from .. import __version__
+from . import locations
 
 __all__ = ["provenance"]
 
 
 def provenance(device: str = "cpu") -> dict[str, str]:
     """What a number depends on besides its settings: code, versions, device."""
-    packages = ("torch", "numpy", "rdkit")
     versions = {}
-    for package in packages:
+    for library in ("torch", "numpy", "rdkit"):
         try:
-            versions[package] = metadata.version(package)
+            versions[library] = metadata.version(library)
         except metadata.PackageNotFoundError:
             continue
     kind = torch.device(device).type
@@ -32,8 +31,11 @@ def provenance(device: str = "cpu") -> dict[str, str]:
 
 
 def _code_version() -> str:
-    """The commit of a checkout, "+" if files were changed since; "installed" elsewhere."""
-    git = ["git", "-C", str(Path(__file__).parent)]
+    """The commit of a checkout, "+" if files of the package were changed since; "installed" elsewhere."""
+    root = locations.repository()
+    if root is None or not (root / ".git").exists():  # git would tell the commit of a folder around it
+        return "installed"
+    git = ["git", "--no-optional-locks", "-C", str(locations.package())]
     try:
         commit, status = (
             subprocess.run([*git, *words], capture_output=True, text=True, check=True).stdout.strip()

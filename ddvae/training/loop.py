@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from torch import nn
 
 from ..data.batches import Batch
 from ..engine.precision import autocast, has_bfloat16_unit
+from ..system.progress import ProgressBar
 from .players import Player
 from .settings import Settings
 from .state import TrainingState
@@ -99,7 +100,9 @@ def fit(
         state.open(Path(folder), resume)
     started, saved = time.monotonic() - state.seconds, time.monotonic()
     limit = math.inf if time_limit is None else time.monotonic() + time_limit
-    bar = _ProgressBar(steps * settings.all_epochs, state, progress)
+    total = steps * settings.all_epochs
+    bar = ProgressBar(total, unit="step", initial=state.step, shown=progress, leave=True)
+    tell = _Telling(bar)
     with _interruptible() as interrupted, _without_denormals(), bar:
         for epoch in range(len(state.log), settings.all_epochs):
             done = state.step - epoch * steps
@@ -108,7 +111,7 @@ def fit(
                 with _named_memory(settings.batch_size):
                     state.advance(batch.to(device), epoch + i / steps)
                 state.seconds = time.monotonic() - started
-                bar.show(state, epoch + i / steps, batch)
+                tell(state, epoch + i / steps, batch)
                 if interrupted.is_set() or time.monotonic() > limit:
                     break
                 if time.monotonic() - saved > checkpoint_every:
@@ -176,35 +179,21 @@ def _without_denormals() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
-class _ProgressBar:
-    """A progress bar where tqdm is installed, silence elsewhere."""
+class _Telling:
+    """Tells a progress bar of a training, twice a second."""
 
-    def __init__(self, total: int, state: TrainingState, progress: bool):
-        self.bar = None
-        if progress:
-            with suppress(ImportError):  # a bare machine trains in silence
-                from tqdm.auto import tqdm
+    def __init__(self, bar: ProgressBar):
+        self.bar, self.sequences, self.told = bar, 0, time.monotonic()
 
-                self.bar = tqdm(total=total, initial=state.step, mininterval=0.5, unit="step")
-        self.sequences, self.shown = 0, time.monotonic()
-
-    def __enter__(self) -> "_ProgressBar":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.bar is not None:
-            self.bar.close()
-
-    def show(self, state: TrainingState, epoch: float, batch: Batch) -> None:
-        if self.bar is None:
+    def __call__(self, state: TrainingState, epoch: float, batch: Batch) -> None:
+        if not self.bar.shown:
             return
         self.sequences += len(batch.tokens) if batch.repeats is None else int(batch.repeats.sum())
         self.bar.update()
         now = time.monotonic()
-        if now - self.shown < 0.5:
+        if now - self.told < 0.5:
             return
         terms = state.means() | state.weights(epoch)
         shown = {name: f"{value:.3g}" for name, value in terms.items() if value is not None}
-        shown["seq/s"] = f"{self.sequences / (now - self.shown):.0f}"
-        self.bar.set_postfix(shown, refresh=False)
-        self.sequences, self.shown = 0, now
+        self.bar.set_postfix(shown | {"seq/s": f"{self.sequences / (now - self.told):.0f}"})
+        self.sequences, self.told = 0, now

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..data.batches import Batch
-from ..system.files import load_checkpoint, replace_file, save_checkpoint
+from ..system.files import check_same_settings, load_checkpoint, replace_file, save_checkpoint
 from .annealed_objectives import Objective
 from .players import Player
 from .settings import Settings, plain
@@ -226,13 +226,7 @@ class TrainingState:
         file = None if self.folder is None else self.folder / CHECKPOINT
         if not state.keys() >= self.state_dict().keys():
             raise ValueError(f"{file} holds no training state; expected one written by fit")
-        for name, value in self.described.items():
-            if state["settings"].get(name) != value:
-                was = state["settings"].get(name)
-                raise ValueError(
-                    f"{file} was trained with {name} {was!r}, this run has "
-                    f"{value!r}; expected the same settings, or another folder"
-                )
+        check_same_settings(state["settings"], self.described, f"{file} is of a training")
         try:
             self.model.load_state_dict(state["model"])
             for name, trainee in self.trainees.items():

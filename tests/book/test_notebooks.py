@@ -10,9 +10,10 @@ import nbformat
 import pytest
 from conftest import ROOT
 
-from ddvae.book.regenerate import CHAPTERS, PAGES
+from ddvae.book.notebooks import PAGES, chapters
 from ddvae.experiments.preset import BUDGETS
 
+CHAPTERS = chapters()
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("**/*.ipynb"))
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 each_chapter = pytest.mark.parametrize(
@@ -26,7 +27,7 @@ def cells(path, kind="code"):
 
 def test_no_notebook_is_left_out():
     """Every notebook of the repository is a chapter, and all that make test runs is below."""
-    tracked = {p for p in ROOT.glob("**/*.ipynb") if not {".venv", "figures"} & set(p.parts)}
+    tracked = {p for p in ROOT.glob("**/*.ipynb") if not {".venv", "reproduced"} & set(p.parts)}
     assert tracked == set(NOTEBOOKS)
     assert sorted(p.stem for p in NOTEBOOKS) == sorted([*CHAPTERS, *PAGES])
     numbers = [int(name[:2]) for name in CHAPTERS]
@@ -97,14 +98,18 @@ def test_ends_in_a_comparison_and_says_what_to_try(path):
     assert "## What to try" in cells(path, "markdown")[-1].source
 
 
-@pytest.mark.timeout(600)
-def test_committed_outputs_are_reproduced():
-    """nbval, lax: cells run without error, marked ones print what they printed.
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.by_itself
+@each
+def test_committed_outputs_are_reproduced(path):
+    """nbval, lax: cells run without error, in this environment, marked ones print what they printed.
 
     No browser: static images take a third of the time and are not compared.
     """
     environment = os.environ | {"PYTEST_ADDOPTS": "", "BROWSER_PATH": os.devnull}
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider"]
-    command += ["-W", "default", "--override-ini", "addopts=", *map(str, NOTEBOOKS)]
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q", str(path)]
+    command += ["-p", "no:cacheprovider", "-W", "default"]
+    command += ["--override-ini", "addopts=", "--override-ini", "timeout=3600"]
     found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
     assert found.returncode == 0, found.stdout[-4000:]

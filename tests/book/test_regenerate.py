@@ -1,4 +1,4 @@
-"""Regenerating the book: parameters, failures, resumption, the index page."""
+"""Regenerating the book: parameters, failures, resumption, what is written over, the index page."""
 
 import json
 import os
@@ -9,59 +9,85 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import ROOT
+from small_book import LONG_TABLE, TABLE, files, page, write_notebook
 
 from ddvae import __main__
-from ddvae.book import regenerate as book
 from ddvae.book.chapter import Chapter
 from ddvae.book.index_page import index_page
-from ddvae.book.regenerate import choose_chapters, reproduce
+from ddvae.book.notebooks import choose_chapters, fingerprint
+from ddvae.book.regenerate import reproduce, summary
+from ddvae.figures import export
 from ddvae.figures import style as plots
-
-
-def notebook(body, name, folder):
-    parameters = nbformat.v4.new_code_cell("budget, out, seed, device = 'recorded', '', 1, 'cpu'")
-    parameters.metadata["tags"] = ["parameters"]
-    cells = [parameters, nbformat.v4.new_code_cell(body)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+from ddvae.papers.dd_vae.printed import PRINTED
+from ddvae.system import locations
 
 
 @pytest.fixture
 def small_book(tmp_path, monkeypatch):
     """Two chapters: one that shows nothing and fails while a file `broken` is there, one with a table."""
-    folder = tmp_path / "notebooks"
-    folder.mkdir()
+    for folder in ("notebooks", "figures", "data/runs"):
+        (tmp_path / folder).mkdir(parents=True)
     broken = f"import os\nassert not os.path.exists({str(tmp_path / 'broken')!r}), 'broken on purpose'"
-    page = "import pandas as pd\nfrom ddvae.book import Chapter\n"
-    page += "chapter = Chapter('02_two', budget, out, seed, device)\n"
-    page += "chapter.table(pd.DataFrame({'a': [seed]}), 't', 'T.')"
-    notebook(broken, "01_one", folder)
-    notebook(page, "02_two", folder)
-    monkeypatch.setattr(book, "NOTEBOOKS", folder)
-    monkeypatch.setattr(book, "CHAPTERS", ("01_one", "02_two"))
+    write_notebook(tmp_path / "notebooks" / "01_one.ipynb", broken)
+    write_notebook(tmp_path / "notebooks" / "02_two.ipynb", page("02_two", TABLE))
+    monkeypatch.setattr(locations, "repository", lambda: tmp_path)
     return tmp_path
 
 
-def test_the_repository_is_no_output_folder(small_book):
-    with pytest.raises(ValueError, match=r"out is .*; expected a folder that does not hold the notebooks"):
-        reproduce(("01_one",), "smoke", small_book)
-    assert (small_book / "notebooks" / "01_one.ipynb").exists()
+@pytest.mark.parametrize("own", ["", "notebooks", "figures", "data/runs"])
+def test_folders_of_the_repository_are_no_output_folders(small_book, own):
+    before = files(small_book)
+    with pytest.raises(ValueError, match=r"out is .*; expected a folder that does not hold the repository's"):
+        reproduce(("01_one",), "smoke", small_book / own)
+    assert files(small_book) == before
 
 
-def test_new_records_are_a_change(small_book, monkeypatch):
-    monkeypatch.setattr(book, "RUNS", small_book / "records")
+@pytest.mark.parametrize(
+    "foreign", ["index.html", "02_two/t.csv", "notebooks/01_one.ipynb", "trained/mine/seed1/run.json"]
+)
+def test_what_no_regeneration_wrote_is_not_written_over(small_book, foreign):
+    """Such as the committed figures of another clone."""
+    file = small_book / "out" / foreign
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    for fresh in (False, True):
+        with pytest.raises(ValueError, match=r"no regeneration wrote; expected a new folder or one of"):
+            reproduce(("02_two",), "smoke", small_book / "out", fresh=fresh)
+    assert files(small_book / "out") == {foreign: b"mine"}
+
+
+def test_new_records_are_a_change(small_book):
     out = small_book / "out"
-    environment = dict(os.environ)
+    environment, folder = dict(os.environ), os.getcwd()
     rows = reproduce(("01_one", "02_two"), "recorded", out)  # side by side, told in order
     assert [(row["chapter"], row["status"]) for row in rows] == [("01_one", "done"), ("02_two", "done")]
-    assert os.environ == environment
-    (small_book / "records" / "preset" / "seed1").mkdir(parents=True)
-    (small_book / "records" / "preset" / "seed1" / "run.json").write_text("{}")
+    assert os.environ == environment and os.getcwd() == folder
+    (small_book / "data" / "runs" / "preset" / "seed1").mkdir(parents=True)
+    (small_book / "data" / "runs" / "preset" / "seed1" / "run.json").write_text("{}")
     assert reproduce(("02_two",), "recorded", out, resume=True)[0]["status"] == "done"
     assert reproduce(("02_two",), "recorded", out, resume=True)[0]["status"] == "unchanged"
 
 
-def run(folder, **options):
-    return {r["chapter"]: r for r in reproduce(("01_one", "02_two"), "smoke", folder / "out", **options)}
+def test_every_file_of_the_package_is_a_part_of_the_fingerprint(small_book, monkeypatch):
+    package, notebook = small_book / "package", small_book / "notebooks" / "02_two.ipynb"
+    monkeypatch.setattr(locations, "package", lambda: package)
+    found = {fingerprint(notebook)}
+    names = "__init__.py", "wing/room.py", "wing/a.cpp", "wing/a.so", "wing/pad.css", "wing/printed.csv"
+    for count, name in enumerate(names, start=2):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("1")
+        found.add(fingerprint(notebook))
+        assert len(found) == count
+    (package / "wing" / "room.py").rename(package / "wing" / "chamber.py")
+    assert fingerprint(notebook) not in found
+    found.add(fingerprint(notebook))
+    (package / "wing" / "room.pyc").write_text("compiled")
+    assert fingerprint(notebook) in found
+
+
+def run(folder, budget="smoke", **options):
+    return {r["chapter"]: r for r in reproduce(("01_one", "02_two"), budget, folder / "out", **options)}
 
 
 def test_a_failed_chapter_leaves_the_others_running_and_is_resumed_alone(small_book):
@@ -83,35 +109,80 @@ def test_a_failed_chapter_leaves_the_others_running_and_is_resumed_alone(small_b
 @pytest.mark.parametrize("deaths, status", [(1, "done"), (2, "failed")])
 def test_a_kernel_that_does_not_start_is_started_once_more(small_book, monkeypatch, deaths, status):
     """It dies before it answers as often as there is a file to take away."""
-    gate, kernel = small_book / "gate", small_book / "kernels" / "python3"
+    gate, python = small_book / "gate", small_book / "python"
     gate.mkdir()
-    kernel.mkdir(parents=True)
     for i in range(deaths):
         (gate / str(i)).touch()
-    script = f"for f in {shlex.quote(str(gate))}/*; do test -e $f && rm $f && exit 1; done; "
-    script += f'exec {shlex.quote(sys.executable)} -m ipykernel_launcher -f "$0"'
-    spec = {"argv": ["sh", "-c", script, "{connection_file}"], "display_name": "P", "language": "python"}
-    (kernel / "kernel.json").write_text(json.dumps(spec))
-    monkeypatch.setenv("JUPYTER_PATH", str(small_book))
+    script = f"for f in {shlex.quote(str(gate))}/*; do test -e $f && rm $f && exit 1; done\n"
+    python.write_text(f'#!/bin/sh\n{script}exec {shlex.quote(sys.executable)} "$@"')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
     row = reproduce(("02_two",), "smoke", small_book / "out")[0]
     assert row["status"] == status and ("Kernel died" in row["error"]) == (status == "failed")
     assert not any(gate.iterdir())
 
 
+def foreign_kernel(folder):
+    """A Jupyter path on which "python3" is another environment's, which cannot run the notebooks."""
+    (folder / "kernels" / "python3").mkdir(parents=True)
+    argv = ["/bin/false", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": argv, "display_name": "Python 3 (other)", "language": "python"}
+    (folder / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec))
+    return str(folder)
+
+
+def test_notebooks_run_with_this_interpreter(small_book, monkeypatch):
+    write_notebook(small_book / "notebooks" / "01_one.ipynb", "import sys; print(sys.executable)")
+    monkeypatch.setenv("JUPYTER_PATH", foreign_kernel(small_book / "jupyter"))
+    row = reproduce(("01_one",), "smoke", small_book / "out")[0]
+    assert row["status"] == "done", row["error"]
+    ran = nbformat.read(small_book / "out" / "notebooks" / "01_one.ipynb", as_version=4)
+    assert ran.cells[-1].outputs[0].text.strip() == sys.executable
+
+
+def test_served_notebooks_run_with_the_interpreter_that_serves(tmp_path, monkeypatch):
+    """By the settings that the Makefile puts first."""
+    from jupyter_client.manager import KernelManager
+
+    settings, foreign = str(ROOT / "notebooks" / "page"), foreign_kernel(tmp_path)
+    monkeypatch.setenv("JUPYTER_PATH", os.pathsep.join([settings, foreign]))
+    assert KernelManager(kernel_name="python3").format_kernel_cmd()[0] == sys.executable
+    assert (ROOT / "Makefile").read_text().count('JUPYTER_PATH="$(CURDIR)/notebooks/page') == 2
+
+
 def test_what_is_removed_and_what_stays(small_book):
     """Fresh removes what was generated and nothing else; a single chapter leaves the others' trained runs."""
     out = small_book / "out"
-    for name in ("trained/old", "runs/mine", "notebooks/mine", "01_one", "02_two"):
-        (out / name).mkdir(parents=True)
-    (out / "mine.txt").write_text("kept")
-    (out / "02_two" / "old.csv").touch()
-    assert {row["status"] for row in run(small_book, fresh=True).values()} == {"done"}
-    assert all((out / name).exists() for name in ("mine.txt", "runs/mine", "notebooks/mine"))
-    assert not (out / "trained" / "old").exists() and not (out / "02_two" / "old.csv").exists()
-    (out / "trained" / "old").mkdir(parents=True)
-    (out / "02_two" / "old.csv").touch()
+    write_notebook(small_book / "notebooks" / "02_two.ipynb", page("02_two", TABLE.replace("'t'", "'old'")))
+    run(small_book)
+    write_notebook(small_book / "notebooks" / "02_two.ipynb", page("02_two", TABLE))
+    own = {"trained/old/run.json", "02_two/old.csv", "02_two/old.md", "02_two/old.tex"}
+    foreign = ("mine.txt", "runs/mine", "notebooks/mine.ipynb", "02_two/mine.csv")
+    for name in ("trained/old/run.json", *foreign):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text(name)
+    assert own < set(files(out))
+    assert run(small_book, resume=True)["02_two"]["status"] == "done"  # for its notebook changed
+    assert own & set(files(out)) == {"trained/old/run.json"}
     assert reproduce(("02_two",), "smoke", out)[0]["status"] == "done"  # without resume it runs again
-    assert (out / "trained" / "old").exists() and not (out / "02_two" / "old.csv").exists()
+    assert {row["status"] for row in run(small_book, budget="recorded").values()} == {"done"}
+    assert "trained/old/run.json" in files(out)
+    assert {row["status"] for row in run(small_book, fresh=True).values()} == {"done"}
+    assert not own & set(files(out))
+    assert {name: content.decode() for name, content in files(out).items() if name in foreign} == {
+        name: name for name in foreign
+    }
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_the_other_chapters(small_book):
+    """As on a full disk, here by a limit on the size of a file: the table is above it."""
+    write_notebook(small_book / "notebooks" / "02_two.ipynb", page("02_two", TABLE))
+    small = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (300, 300))\n"
+    write_notebook(small_book / "notebooks" / "01_one.ipynb", small + page("01_one", LONG_TABLE))
+    rows = run(small_book)
+    assert rows["01_one"]["status"] == "failed" and "File too large" in rows["01_one"]["error"]
+    assert rows["02_two"]["status"] == "done" and "02_two/t.csv" in files(small_book / "out")
+    assert not [name for name in files(small_book / "out") if name.startswith("01_one/")]
 
 
 def test_exit_code_and_summary(small_book, capsys):
@@ -160,14 +231,13 @@ def test_presets_and_train_on_the_command_line(tmp_path, capsys):
 
 
 def test_page_shows_figures_tables_and_provenance(tmp_path):
-    chapter = Chapter("01_one", "smoke", str(tmp_path), seed=3)
+    chapter = Chapter("01_one", "smoke", tmp_path, seed=3)
     x = np.linspace(0, 1, 5)
     chapter.figure(plots.curves(x, {"a": x}, "x", "y"), "fig", "A <figure>.")
     chapter.table(pd.DataFrame({"name": ["a"], "value": [1 / 3]}), "tab", "A table.", digits=2)
-    chapter.compare({"mnist.vae.knn": 85.9})
+    chapter.compare({"mnist.vae.knn": 85.9}, PRINTED)
     for name in ("tab.csv", "tab.md", "tab.tex", "comparison.csv", "fig.html"):
         assert (tmp_path / "01_one" / name).exists()
-    assert "0.3333333333333333" in (tmp_path / "01_one" / "tab.csv").read_text()
     assert "0.33 |" in (tmp_path / "01_one" / "tab.md").read_text()
     (tmp_path / "01_one.ipynb").write_text(json.dumps({"cells": [{"source": ["# 1. One"]}]}))
     page = index_page(tmp_path, [], tmp_path)
@@ -177,12 +247,47 @@ def test_page_shows_figures_tables_and_provenance(tmp_path):
     assert content["comparisons"][0]["paper"] == 86.1 and not list(tmp_path.glob("**/.*"))
 
 
+def test_tables_hold_no_digit_that_depends_on_the_machine(tmp_path, capsys):
+    """Rounding errors of one machine and another: the same files, the same output."""
+    shown = []
+    for error in (2.2e-16, -3.3e-16):
+        frame = pd.DataFrame(
+            {
+                "value": [1 / 3 + error, 1e6 / 7 + 1e6 * error, 4.211711e-06 + error],
+                "single": np.array([1 / 3, 1e6 / 7, 2], "float32"),
+                "difference": [error, 1.0 + error, float("nan")],
+                "mixed": pd.Series([1 / 3 + error, "–", 3], dtype="object"),
+                "molecules": [1_584_663, 2, 3],
+                "steps": [1_584_663.0, 2.0, float("nan")],
+            }
+        )
+        chapter = Chapter("01_one", "smoke", tmp_path)
+        chapter.table(frame, "t", "T.")
+        told = capsys.readouterr().out
+        assert "-0" not in told
+        shown.append((told, files(tmp_path / "01_one", "t.*")))
+    assert shown[0] == shown[1]
+    assert (tmp_path / "01_one" / "t.csv").read_text().splitlines() == [
+        "value,single,difference,mixed,molecules,steps",
+        "0.333333,0.333333,0.0,0.333333,1584663,1584663.0",
+        "142857.0,142857.0,1.0,–,2,2.0",
+        "4.21171e-06,2.0,,3,3,",
+    ]
+
+
+def test_a_chapter_needs_no_repository(tmp_path, monkeypatch):
+    monkeypatch.setattr(locations, "repository", lambda: None)
+    chapter = Chapter("01_one", "smoke", tmp_path)
+    chapter.compare({"mnist.vae.knn": 85.9}, PRINTED)
+    assert (tmp_path / "01_one" / "comparison.csv").exists()
+
+
 def test_summary_says_in_one_line_that_images_lack(tmp_path, monkeypatch):
-    monkeypatch.setattr(plots, "static_image", lambda fig, kind="png": None)
+    monkeypatch.setattr(export, "static_image", lambda fig, kind="png": None)
     chapter = Chapter("01_one", "smoke", str(tmp_path))
     chapter.figure(plots.curves([0, 1], {"a": [0, 1]}, "x", "y"), "fig", "A figure.")
     row = {"chapter": "01_one", "status": "done", "seconds": 1.0, "error": ""}
-    assert book.summary([row], tmp_path).count("no browser was found") == 1
+    assert summary([row], tmp_path).count("no browser drew some figures") == 1
 
 
 def test_unknown_budget():

@@ -22,7 +22,7 @@ from ddvae.__main__ import main
 from ddvae.experiments.molecule_runs import load_codec
 from ddvae.molecules.chemistry import canonical, heavy_atoms, score_parts, traits
 from ddvae.molecules.datasets import own_molecules
-from ddvae.optimization.search import read_evaluations
+from ddvae.optimization.evaluations import read_evaluations
 from ddvae.system.files import load_checkpoint
 
 FAULTS = int(os.environ.get("DDVAE_FAULTS", 3))
@@ -30,6 +30,7 @@ KILLS = max(1, FAULTS // 3)
 """Of each of three works."""
 fuzzed = settings(max_examples=max(20, FAULTS * 1000 // 120), suppress_health_check=list(HealthCheck))
 """For each of four kinds of input."""
+pytestmark = pytest.mark.slow
 MODEL = ROOT / "data" / "runs" / "moses-sweep-ddvae-triweight" / "seed1"
 
 
@@ -44,7 +45,7 @@ def command(*words, path=""):
 
 
 def end(process):
-    told, _ = process.communicate(timeout=280)
+    told, _ = process.communicate()
     assert process.returncode == 0, told.decode()
 
 
@@ -116,7 +117,7 @@ WORKS = [Optimisation, *([Training, Reproduction] if FAULTS >= 30 else [])]
 """The suite's time is short, and `test_train` and `test_book` interrupt the other two."""
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("work", WORKS)
 def test_killed_at_random_moments_nothing_finished_is_lost(work, tmp_path):
     moments = random.Random(work.__name__)
@@ -127,7 +128,7 @@ def test_killed_at_random_moments_nothing_finished_is_lost(work, tmp_path):
         before, process = killed.done(), killed.start()
         time.sleep(moments.uniform(0.0, work.longest))
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate()
         kills += process.returncode != 0
         assert killed.done() >= before
     end(killed.start())

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ddvae.engine import native as fused
+from ddvae.engine import native
 from ddvae.engine.gru import GRU
 
 # E, H, N, L, B: odd sizes, one of everything, whole blocks of the compiled code
@@ -18,8 +18,8 @@ SIZES = [(8, 37, 3, 9, 5), (3, 16, 1, 1, 1), (64, 64, 2, 12, 33), (5, 96, 2, 4, 
 def path(request, monkeypatch):
     """Both ways of doing the element-wise part."""
     if request.param == "torch":
-        monkeypatch.setattr(fused, "compiled", lambda: None)
-    elif fused.compiled() is None:
+        monkeypatch.setattr(native, "compiled", lambda: None)
+    elif native.compiled() is None:
         pytest.skip("no C++ compiler")
     return request.param
 
@@ -132,12 +132,12 @@ def test_states_stay_float32_whatever_comes_in(path):
 
 
 def test_compiled_and_torch_agree(monkeypatch):
-    if fused.compiled() is None:
+    if native.compiled() is None:
         pytest.skip("no C++ compiler")
     gru, _, x, h0, lengths = pair((16, 48, 2, 7, 19))
     run = lambda x, h: gru(x, h, lengths)  # noqa: E731
     found = gradients(run, gru, x, h0)
-    monkeypatch.setattr(fused, "compiled", lambda: None)
+    monkeypatch.setattr(native, "compiled", lambda: None)
     for a, b in zip(found, gradients(run, gru, x, h0), strict=True):
         assert (a - b).abs().max() < 1e-5 * (1 + b.abs().max())
 
@@ -158,6 +158,73 @@ def test_backward_twice_and_without_gradients():
     assert torch.equal(first, second)
     with torch.no_grad():
         assert torch.equal(gru(x, h0)[0], output)
+
+
+PRECISIONS = [(torch.float32, False), (torch.float64, False), (torch.float32, True)]
+
+
+@pytest.mark.parametrize("dtype, rounded", PRECISIONS)
+@pytest.mark.parametrize("inputs", ["steps", "table"])
+@pytest.mark.parametrize("without", [torch.no_grad, torch.inference_mode, "frozen weights"])
+def test_the_same_bits_without_gradients(path, dtype, rounded, inputs, without):
+    gru, _, x, h0, lengths = pair((8, 37, 3, 9, 5), dtype)
+    tokens = None
+    if inputs == "table":
+        x, tokens = torch.randn(11, 8, dtype=dtype), torch.randint(11, (9, 5))
+
+    def results():
+        with torch.autocast("cpu", torch.bfloat16, enabled=rounded):
+            return *gru(x, h0, lengths, tokens), gru.last_states(x, h0, lengths, tokens)
+
+    wanted = results()
+    if without == "frozen weights":
+        gru.requires_grad_(False)
+        found = results()
+    else:
+        with without():
+            found = results()
+    assert all(a.requires_grad for a in wanted) and not any(a.requires_grad for a in found)
+    assert all(torch.equal(a, b) and a.dtype == b.dtype for a, b in zip(found, wanted, strict=True))
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize("rounded", [False, True])
+@pytest.mark.parametrize("method, units", [("last_states", 0), ("forward", 1)])
+def test_without_gradients_only_what_the_next_layer_needs_grows_with_length(
+    monkeypatch, layers, rounded, method, units
+):
+    """Its inputs and three products of each, per unit and step; nothing of the last layer but its output."""
+    handed, empty = [], native.empty
+
+    def counted(*shape, like):
+        handed.append(empty(*shape, like=like))
+        return handed[-1]
+
+    monkeypatch.setattr(native, "empty", counted)
+    gru, batch = GRU(8, 16, layers), 5
+
+    def size(steps):
+        handed.clear()
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=rounded):
+            getattr(gru, method)(torch.randn(11, 8), tokens=torch.randint(11, (steps, batch)))
+        return sum(x.numel() for x in handed)
+
+    assert size(30) - size(20) == 10 * batch * 16 * (4 * (layers - 1) + units)
+
+
+def test_a_layer_that_learns_under_one_that_does_not(path):
+    gru, _, x, h0, lengths = pair((8, 37, 3, 9, 5))
+    wanted = gradients(lambda x, h: gru(x, h, lengths), gru, x, h0)
+    middle = {f"{kind}_l1" for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")}
+    for name, p in gru.named_parameters():
+        p.requires_grad_(name in middle)
+    gru.zero_grad()
+    output, h_n = gru(x, h0, lengths)
+    generator = torch.Generator().manual_seed(5)
+    loss = sum((y * torch.randn(y.shape, generator=generator)).sum() for y in (output, h_n))
+    loss.backward()
+    for (name, p), g in zip(gru.named_parameters(), wanted[4:], strict=True):
+        assert torch.equal(p.grad, g) if name in middle else p.grad is None
 
 
 def test_second_derivatives_are_refused():

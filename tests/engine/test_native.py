@@ -8,9 +8,9 @@ import sys
 import pytest
 import torch
 
-from ddvae.engine import native as fused
+from ddvae.engine import native, precision
 
-needs_compiler = pytest.mark.skipif(fused.compiled() is None, reason="no C++ compiler")
+needs_compiler = pytest.mark.skipif(native.compiled() is None, reason="no C++ compiler")
 
 
 def step(pre, size):
@@ -18,7 +18,7 @@ def step(pre, size):
     h = torch.zeros(len(pre), size)
     zero, new = torch.zeros(len(pre), 3 * size), torch.empty(len(pre), size)
     kept = torch.empty(len(pre), 4 * size)
-    fused.gru_forward(0, pre, zero, torch.zeros(4 * size), h, new, kept=kept)
+    native.gru_forward(0, pre, zero, torch.zeros(4 * size), h, new, kept=kept)
     return kept
 
 
@@ -51,36 +51,36 @@ def test_not_a_number_stays_one():
 def test_transpose(dtype, rows, columns):
     wide = torch.randn(rows, columns + 5).to(dtype)
     x = wide[:, :columns]
-    found = fused.transpose_with_ones(x)
+    found = native.transpose_with_ones(x)
     assert torch.equal(found[:-1], x.t()) and (found[-1] == 1).all()
 
 
-def test_memory_is_used_again_only_when_free():
-    like = torch.empty(0)
-    a = fused.empty(1 << 20, like=like)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_large_tensors_take_memory_that_was_used_before(dtype):
+    like = torch.empty(0, dtype=dtype)
+    a = native.empty(3, 1 << 20, like=like)
     address = a.data_ptr()
-    part = a[5:10]
+    assert a.shape == (3, 1 << 20) and a.dtype == dtype and address % 64 == 0
+    part = a[1, 5:10]
     del a
-    b = fused.empty(1 << 20, like=like)
+    b = native.empty(3, 1 << 20, like=like)
     assert b.data_ptr() != address  # `part` still looks at the first block
     del part
-    c = fused.empty(1 << 20, like=like)
-    assert c.data_ptr() == address and c.data_ptr() % 64 == 0
-    del b, c
+    assert native.empty(1 << 20, 3, like=like).data_ptr() == address
 
 
 SCRIPT = """
 import torch, warnings
 torch.manual_seed(0)
-from ddvae import fused
-from ddvae.gru import GRU
+from ddvae.engine import native
+from ddvae.engine.gru import GRU
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     gru = GRU(3, 5, 2)
     x = torch.randn(4, 6, 3)
     for _ in range(2):
         output, _ = gru(x)
-print(fused.compiled() is None, [str(w.message)[:24] for w in caught], f"{output.sum().item():.5f}")
+print(native.compiled() is None, [str(w.message)[:24] for w in caught], f"{output.sum().item():.5f}")
 """
 
 
@@ -96,57 +96,107 @@ def run(**environment):
 
 
 def test_without_a_compiler_one_warning_and_the_same_results(tmp_path):
-    plain = run(DDVAE_FUSED="0")
-    missing = run(CXX="no-such-compiler", XDG_CACHE_HOME=str(tmp_path))
+    plain = run(DDVAE_NATIVE="0")
+    missing = run(CXX="no-such-compiler", DDVAE_CACHE=str(tmp_path))
     assert plain.startswith("True [] ") and missing.startswith("True ['no compiled GRU step (co'] ")
     assert plain.split()[-1] == missing.split()[-1]
-    if fused.compiled() is not None:
+    if native.compiled() is not None:
         assert float(run().split()[-1]) == pytest.approx(float(plain.split()[-1]), abs=2e-5)
+
+
+def compiler(path, first):
+    """The machine's C++ compiler, after a line of shell."""
+    real = os.environ.get("CXX") or next(filter(shutil.which, ("g++", "clang++", "c++")))
+    path.write_text(f'#!/bin/sh\n{first}\nexec {real} "$@"\n')
+    path.chmod(0o755)
+    return str(path)
 
 
 @needs_compiler
 def test_a_compiler_that_fails_leaves_no_file(tmp_path):
-    compiler = tmp_path / "compiler"
-    compiler.write_text("#!/bin/sh\necho 'disk full' >&2\nexit 1\n")
-    compiler.chmod(0o755)
-    assert run(CXX=str(compiler), XDG_CACHE_HOME=str(tmp_path)).startswith("True ['no compiled GRU step")
-    assert not any((tmp_path / "ddvae").iterdir())
+    cxx = compiler(tmp_path / "compiler", "echo 'disk full' >&2; exit 1")
+    assert run(CXX=cxx, DDVAE_CACHE=str(tmp_path)).startswith("True ['no compiled GRU step")
+    assert not any((tmp_path / "native").iterdir())
+
+
+@pytest.fixture
+def counting(tmp_path):
+    """An environment with a compiler that counts its calls, and a temporary folder of its own."""
+    (tmp_path / "temporary").mkdir()
+    cxx = compiler(tmp_path / "compiler", f"echo >> {tmp_path}/calls")
+    yield {"CXX": cxx, "DDVAE_CACHE": str(tmp_path / "cache"), "TMPDIR": str(tmp_path / "temporary")}
+    assert not any((tmp_path / "temporary").iterdir())
+
+
+@needs_compiler
+def test_compiled_once_and_anew_where_damaged(tmp_path, counting):
+    def calls():
+        assert run(**counting).startswith("False [] ")
+        return len((tmp_path / "calls").read_text())
+
+    assert (calls(), calls()) == (1, 1)
+    (library,) = (tmp_path / "cache" / "native").iterdir()
+    library.write_bytes(library.read_bytes()[:10])
+    assert (calls(), calls()) == (2, 2)
+
+
+@needs_compiler
+def test_a_cache_that_cannot_be_written_costs_time_and_not_the_run(tmp_path, counting):
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    assert run(**counting).startswith("False [] ")
+    assert (tmp_path / "calls").read_text() == "\n"  # once, for several layers and passes
+
+
+@needs_compiler
+def test_a_full_cache_costs_time_and_not_the_run(tmp_path, counting):
+    full = f'case "$*" in *{tmp_path}/cache*) echo "No space left on device" >&2; exit 1;; esac'
+    compiler(tmp_path / "compiler", full)
+    assert run(**counting).startswith("False [] ")
+    assert not any((tmp_path / "cache" / "native").iterdir())
 
 
 def test_an_older_torch_does_not_tell_of_the_unit(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities")
-    assert not fused.has_bfloat16_unit("cpu") and fused.has_bfloat16_unit("cuda")
+    assert not precision.has_bfloat16_unit("cpu") and precision.has_bfloat16_unit("cuda")
+
+
+@pytest.mark.parametrize(
+    "allowed, unit",
+    [
+        *[(None, True), ("", True), ("default", True), ("AVX10_1_512_AMX", True), ("avx512_core_amx", True)],
+        *[("AVX2", False), ("avx512_core_bf16", False), ("SSE41", False)],
+    ],
+)
+def test_a_unit_that_torch_may_not_use_is_none(monkeypatch, allowed, unit):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if allowed is not None:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", allowed)
+    assert precision.has_bfloat16_unit("cpu") == unit and precision.has_bfloat16_unit("cuda")
 
 
 @needs_compiler
 def test_a_compiler_that_lacks_an_option_does_without(tmp_path):
     """OpenMP and the wide vectors, as Apple's; then the processor's name too."""
-    real = os.environ.get("CXX") or next(filter(shutil.which, ("g++", "clang++", "c++")))
     for lacking in ("-mprefer-vector-width=512", "-fopenmp", "-march=native"):
-        compiler = tmp_path / f"lacks{lacking}"
         refusal = f"echo 'unknown option {lacking}' >&2; exit 1"
-        compiler.write_text(
-            f'#!/bin/sh\ncase " $* " in *" {lacking} "*) {refusal};; esac\nexec {real} "$@"\n'
-        )
-        compiler.chmod(0o755)
-        assert run(CXX=str(compiler), XDG_CACHE_HOME=str(tmp_path)).startswith("False [] ")
-    assert len(list((tmp_path / "ddvae").iterdir())) == 3
+        cxx = compiler(tmp_path / f"lacks{lacking}", f'case " $* " in *" {lacking} "*) {refusal};; esac')
+        assert run(CXX=cxx, DDVAE_CACHE=str(tmp_path)).startswith("False [] ")
+    assert len(list((tmp_path / "native").iterdir())) == 3
 
 
 @needs_compiler
 def test_draws_are_the_same_with_and_without_a_compiler(monkeypatch):
-    torch.manual_seed(0)
-    found = fused.power_draws((3, 500), p=2, k=3)
-    monkeypatch.setattr(fused, "compiled", lambda: None)
-    torch.manual_seed(0)
-    assert torch.allclose(fused.power_draws((3, 500), p=2, k=3), found, atol=1e-6)
+    found = native.power_draws((3, 500), p=2, k=3, seed=7)
+    monkeypatch.setattr(native, "compiled", lambda: None)
+    assert torch.allclose(native.power_draws((3, 500), p=2, k=3, seed=7), found, atol=1e-6)
 
 
 def test_random_numbers_are_independent():
     """Chi-squared of neighbours and of two keys in 64 x 64 squares below 4,095 + 6 deviations: 1e-8 each."""
     n = 1 << 20
     counter = torch.arange(n)
-    u, v = (fused._uniform(counter, fused._split_mix(key)) for key in (7, 8))
+    u, v = (native._uniform(counter, native._split_mix(key)) for key in (7, 8))
     assert 0 < u.min() and u.max() < 1
     for a, b in ((u[:-1], u[1:]), (u, v), (u[:-64], u[64:])):
         index = (a * 64).long() * 64 + (b * 64).long()

@@ -84,7 +84,7 @@ def test_recorded_digits_give_the_recorded_numbers():
 
 
 def test_recorded_molecules_give_the_recorded_numbers():
-    """Other codes are sampled: of 10,000 strings that moves the accuracy by 0.65 % (one deviation) at most."""
+    """Other codes are sampled, which moves the accuracy by 0.65 % at most (one deviation)."""
     record = with_weights("moses-sweep-vae-gaussian")
     torch.manual_seed(0)
     with torch.no_grad(), autocast("cpu", record.settings["precision"]):

@@ -10,7 +10,6 @@ from ddvae.experiments import runner
 from ddvae.experiments.bricks import Bricks
 from ddvae.experiments.preset import Recipe
 from ddvae.experiments.record import Record, read_record, recorded
-from ddvae.experiments.smiles import Smiles
 from ddvae.molecules.datasets import own_molecules
 from ddvae.papers.catalogue import PRESETS, find_preset, obtain
 from ddvae.training.annealed_objectives import AnnealedELBO
@@ -21,8 +20,10 @@ def train(name, *arguments, **options):
     return runner.train(find_preset(name), *arguments, **options)
 
 
-@pytest.mark.parametrize("name", [name for name, one in PRESETS.items() if isinstance(one, Smiles)])
-def test_every_molecular_preset_trains_evaluates_and_is_read_back(name, tmp_path):
+@pytest.mark.slow
+@pytest.mark.by_itself
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_trains_evaluates_and_is_read_back(name, tmp_path):
     trained = train(name, "smoke", seed=2, folder=tmp_path / "run", progress=False)
     record = read_record(tmp_path / "run")
     assert json.dumps(asdict(record), default=str) == json.dumps(asdict(trained), default=str)
@@ -57,7 +58,7 @@ def test_a_finished_run_is_read_and_an_interrupted_one_goes_on(tmp_path):
     assert resumed.provenance["device"] == f"a GPU, then {whole.provenance['device']}"
     again = train(name, "smoke", folder=folder, resume=True, progress=False)
     assert again.seconds == resumed.seconds  # read, not trained
-    with pytest.raises(ValueError, match="holds a run with seed 1, not 9; expected the same run"):
+    with pytest.raises(ValueError, match="holds a run with seed 1, not 9; expected the same settings"):
         train(name, "smoke", seed=9, folder=folder, resume=True, progress=False)
     with pytest.raises(ValueError, match="holds a run with preset 'bricks-ddvae-uniform', not 'bricks-"):
         train("bricks-ddvae-tricube", "smoke", folder=folder, resume=True, progress=False)

@@ -54,7 +54,6 @@ def test_without_a_browser_one_warning_and_html_alone(tmp_path, path):
         env=os.environ | {"BROWSER_PATH": path},
         capture_output=True,
         text=True,
-        timeout=120,
     )
     assert found.returncode == 0, found.stderr
     *shown, told = found.stdout.splitlines()

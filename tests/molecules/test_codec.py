@@ -10,7 +10,9 @@ from ddvae.__main__ import main
 from ddvae.experiments.molecule_runs import load_codec
 from ddvae.experiments.runner import train
 from ddvae.molecules.codec import Codec
-from ddvae.system.files import save_checkpoint
+from ddvae.molecules.datasets import own_molecules
+from ddvae.papers.catalogue import find_preset
+from ddvae.system.files import load_checkpoint, save_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +21,8 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("codec")
     own = folder / "own.smi"
     own.write_text("\n".join("C" * n + "O" for n in range(1, 60)))
-    train("zinc-ddvae-tricube", "smoke", folder=folder / "run", progress=False, own=own)
+    preset = find_preset("zinc-ddvae-tricube").on(own_molecules(own))
+    train(preset, "smoke", folder=folder / "run", progress=False)
     return folder / "run"
 
 
@@ -69,7 +72,7 @@ def test_commands(run, capsys, monkeypatch, tmp_path):
     codes = torch.tensor([[float(x) for x in line.split()] for line in told.out.splitlines()])
     torch.testing.assert_close(codes, load_codec(run).encode(["CCO", "CO"]), atol=1e-5, rtol=1e-4)
     assert "skipped 1 lines: character 'N' is no token" in told.err
-    monkeypatch.setattr("sys.stdin", io.StringIO(told.out + "\n"))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(told.out.encode())))
     assert main(["decode", str(run / "weights.pt")]) == 0
     assert capsys.readouterr().out.splitlines() == load_codec(run).decode(codes)
     assert main(["sample", str(run), "-n", "7", "--seed", "2"]) == 0
@@ -84,13 +87,13 @@ def test_commands(run, capsys, monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("1 2 3", "line 1 of - holds 3 numbers; expected 64"),
-        ("one", "could not convert string to float: 'one'; expected 64 numbers"),
-        ("", "holds no code; expected lines of 64 numbers"),
+        ("1 2 3", "line 1 of standard input holds 3 numbers; expected 64"),
+        ("one", "line 1 of standard input holds 'one'; expected 64 finite numbers"),
+        ("", "standard input holds no code; expected lines of 64 numbers"),
     ],
 )
 def test_wrong_lines_of_codes(run, capsys, monkeypatch, text, message):
-    monkeypatch.setattr("sys.stdin", io.StringIO(text))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
     assert main(["decode", str(run)]) == 2
     assert message in capsys.readouterr().err
 
@@ -105,7 +108,9 @@ def test_wrong_runs(run, tmp_path, capsys):
     record = json.loads((run / "run.json").read_text())
     record["settings"]["symbols"] = "CNO"
     (other / "run.json").write_text(json.dumps(record))
-    (other / "weights.pt").write_bytes((run / "weights.pt").read_bytes())
+    kept = load_checkpoint(run / "weights.pt")
+    assert "architecture" in kept
+    save_checkpoint(other / "weights.pt", {k: v for k, v in kept.items() if k != "architecture"})
     with pytest.raises(ValueError, match=r"weights.pt is of another model: size mismatch for encoder"):
         load_codec(other)
     save_checkpoint(other / "weights.pt", {"model": {}})
@@ -117,18 +122,19 @@ def test_wrong_runs(run, tmp_path, capsys):
     (other / "run.json").write_text("{}")
     with pytest.raises(ValueError, match="is no record of a run"):
         load_codec(other)
-    record["settings"]["preset"] = "mnist-vae-gaussian"
-    (other / "run.json").write_text(json.dumps(record))
-    with pytest.raises(ValueError, match="holds a run of mnist-vae-gaussian; expected a model of molecules"):
-        load_codec(other)
+    digits = find_preset("mnist-vae-gaussian").model()
+    content = {"model": digits.state_dict(), "architecture": digits.architecture}
+    save_checkpoint(other / "weights.pt", content)
+    with pytest.raises(ValueError, match="is a model of 'dense-vae'; expected a model of molecules"):
+        load_codec(other / "weights.pt")
 
 
-def test_own_data_need_a_molecular_preset_and_ten_molecules(tmp_path):
+def test_own_data_need_a_molecular_preset_and_ten_molecules(tmp_path, capsys):
     (tmp_path / "few.smi").write_text("CCO\n" * 9)
-    with pytest.raises(ValueError, match="data holds 9 molecules; expected 10 or more"):
-        train("zinc-ddvae-tricube", "smoke", folder=tmp_path, own=tmp_path / "few.smi")
-    with pytest.raises(ValueError, match=r"data is 'x\.smi'; expected it with a molecular preset"):
-        train("mnist-vae-gaussian", "smoke", folder=tmp_path, own="x.smi")
+    assert main(["train", "zinc-ddvae-tricube", "--data", str(tmp_path / "few.smi")]) == 2
+    assert "data holds 9 molecules; expected 10 or more" in capsys.readouterr().err
+    assert main(["train", "mnist-vae-gaussian", "--data", "x.smi"]) == 2
+    assert "data is 'x.smi'; expected it with a molecular preset" in capsys.readouterr().err
 
 
 def test_a_codec_is_in_evaluation_mode(codec):

@@ -6,9 +6,9 @@ from ddvae.molecules import moses_statistics as references
 
 
 def test_kept_statistics_are_molsets_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(references, "KEPT", tmp_path)
+    monkeypatch.setenv("DDVAE_CACHE", str(tmp_path))
     slow = references.moses_reference.__wrapped__("test_scaffolds")
-    (file,) = tmp_path.iterdir()
+    (file,) = (tmp_path / "references").iterdir()
     fast = references._read(file)
     assert fast.fingerprints.shape == (176_225, 128) and fast.scaffolds == slow.scaffolds
     for name in ("mean", "covariance", "fingerprints"):
@@ -22,5 +22,5 @@ def test_kept_statistics_are_molsets_own(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path, monkeypatch):
     (tmp_path / "file").touch()
-    monkeypatch.setattr(references, "KEPT", tmp_path / "file" / "below")
+    monkeypatch.setenv("DDVAE_CACHE", str(tmp_path / "file"))
     assert len(references.moses_reference.__wrapped__("test_scaffolds").fingerprints) == 176_225

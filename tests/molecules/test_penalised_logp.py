@@ -54,13 +54,13 @@ def test_constants_of_a_set_normalise_it():
 
 
 def test_large_sets_are_computed_once(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "KEPT", tmp_path)
+    monkeypatch.setenv("DDVAE_CACHE", str(tmp_path))
     monkeypatch.setattr(module, "WORTH_KEEPING", 3)
     strings = ["CCO", "C1", "c1ccccc1"]
     first = score(strings)
     monkeypatch.setattr(module, "map_chunks", None)  # what is kept is read
     np.testing.assert_array_equal(score(strings), first)
-    (file,) = tmp_path.iterdir()
+    (file,) = (tmp_path / "scores").iterdir()
     file.write_bytes(b"cut short")
     with pytest.raises(TypeError):  # a damaged file is computed anew
         score(strings)

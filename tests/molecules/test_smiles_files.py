@@ -1,231 +1,285 @@
-"""Molecules: the published sets, users' files, batches by length."""
+"""Users' files of SMILES strings: which strings are read of which file, what is told, what is refused."""
 
-import gzip
 import io
-import os
-from dataclasses import replace
-from pathlib import Path
+import re
 
-import numpy as np
 import pytest
-import torch
-import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ddvae.data.vocabulary import Vocabulary
-from ddvae.molecules import datasets as smiles
-from ddvae.molecules.datasets import MOSES, ZINC, Molecules, moses, moses_strings, own_molecules, zinc
-from ddvae.molecules.smiles_files import read_smiles, smiles_column
+from ddvae.__main__ import main
+from ddvae.molecules import chemistry as chem
+from ddvae.molecules.datasets import MOSES, ZINC, moses, own_molecules
+from ddvae.molecules.smiles_files import _is_like_smiles, _is_well_formed, read_smiles, smiles_column
 
-needs_zinc = pytest.mark.skipif(
-    not (Path(os.environ.get("DDVAE_DATA", "missing")) / "zinc").is_dir(), reason="DDVAE_DATA holds no zinc"
-)
+ASPIRIN, BENZENE = "CC(=O)Oc1ccccc1C(=O)O", "c1ccccc1"
+FURAN = "C[C@@H]1CC[C@@H](O1)C(=O)N2CCC=C(F)C2"
+SD = """mol
+     RDKit          2D
 
+  2  1  0  0  0  0  0  0  0  0999 V{version}000
+   -1.2990   -0.2500    0.0000 C   0  0  0  0  0  0  0  0  0  0  0  0
+    0.0000    0.5000    0.0000 O   0  0  0  0  0  0  0  0  0  0  0  0
+  1  2  1  0
+M  END
+>  <SMILES>  (1)
+CO
 
-@given(st.lists(st.text(MOSES.symbols, max_size=30), min_size=1, max_size=20))
-def test_strings_come_back(strings):
-    tokens = MOSES.encode(strings)
-    assert tokens.dtype == torch.uint8 and tokens.shape[1] == max(map(len, strings)) + 1
-    assert MOSES.decode(tokens) == strings
-    assert Molecules(tokens, MOSES, "").lengths.tolist() == [len(s) + 1 for s in strings]
-
-
-def test_undefined_tokens_show():
-    assert MOSES.decode(torch.tensor([[MOSES.symbols.index("C"), -1, -1]])) == ["C??"]
-
-
-def test_wrong_symbols():
-    with pytest.raises(ValueError, match="character 'X' is no token"):
-        MOSES.encode(["CCX"])
-    with pytest.raises(ValueError, match="expected different ASCII characters"):
-        Vocabulary("CCO")
-
-
-@pytest.mark.parametrize("split, size", [("test", 176_074), ("test_scaffolds", 176_225)])
-def test_moses(split, size):
-    molecules, lines = moses(split), moses_strings(split)
-    assert len(lines) == size and len(MOSES) == 27
-    assert molecules.first(2000).strings() == lines[:2000]
-    assert (molecules.lengths - 1).tolist() == [len(string) for string in lines]
-
-
-@needs_zinc
-@pytest.mark.parametrize("split, size", [("train", 220_011), ("valid", 24_445), ("test", 5_000)])
-def test_zinc(split, size):
-    with gzip.open(Path(os.environ["DDVAE_DATA"], "zinc", f"{split}.csv.gz"), "rt") as file:
-        lines = file.read().split()
-    molecules = zinc(split)
-    assert len(lines) == size and len(ZINC) == 35
-    assert molecules.first(2000).strings() == lines[:2000]
-    assert (molecules.lengths - 1).tolist() == [len(string) for string in lines]
-
-
-@needs_zinc
-def test_tokens_are_kept_and_checked(monkeypatch, tmp_path):
-    monkeypatch.setattr(smiles, "TOKENS", tmp_path)
-    first = zinc("test")
-    file = tmp_path / "zinc-test.npz"
-    monkeypatch.setenv("DDVAE_DATA", str(tmp_path / "nothing"))
-    assert torch.equal(zinc("test").tokens, first.tokens)  # the file is enough
-    with np.load(file) as kept:
-        changed = dict(kept)
-    changed["tokens"] = changed["tokens"][::-1]
-    np.savez_compressed(file, **changed)
-    with pytest.raises(FileNotFoundError, match=r"zinc/test\.csv\.gz is missing"):
-        zinc("test")
-    file.write_bytes(b"PK\x03\x04 half")
-    with pytest.raises(FileNotFoundError):
-        zinc("test")
-    monkeypatch.undo()
-    monkeypatch.setattr(smiles, "TOKENS", tmp_path)
-    assert torch.equal(zinc("test").tokens, first.tokens)  # damaged: made again
-    monkeypatch.setattr(smiles, "TOKENS", file / "no folder")
-    assert torch.equal(zinc("test").tokens, first.tokens)  # nowhere to keep it
-
-
-def test_an_unknown_split():
-    for load in (moses, zinc):
-        with pytest.raises(ValueError, match="split is 'dev'; expected one of train"):
-            load("dev")
+$$$$
+"""
 
 
 @pytest.fixture
-def molecules():
-    generator = np.random.default_rng(0)
-    strings = ["C" * n for n in generator.integers(1, 20, 1000)]
-    return Molecules(MOSES.encode(strings), MOSES, "chains")
+def written(tmp_path):
+    def write(content, name="mine.csv"):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
 
 
-@pytest.mark.parametrize("epoch_size, epochs", [(None, 1), (320, 4), (5000, 1)])
-def test_epochs_of_batches(molecules, epoch_size, epochs):
-    """Whatever an epoch is, batches follow each other through whole passes."""
-    molecules = Molecules(molecules.tokens, MOSES, "chains", epoch_size)
-    batches = [b for e in range(epochs) for b in molecules.batches(e, 64, seed=1)]
-    assert len(batches) == epochs * molecules.steps(64)
-    first_pass = torch.cat([F.pad(b.tokens, (0, 20 - b.tokens.shape[1]), value=26) for b in batches[:16]])
-    assert sorted(MOSES.decode(first_pass)) == sorted(molecules.strings())
-    padded = 0
-    for batch in batches:
-        lengths = (batch.tokens != MOSES.end).sum(1) + 1
-        assert batch.tokens.shape[1] == lengths.max()
-        if batch.mask is None:
-            assert lengths.min() == lengths.max()
-        else:
-            assert torch.equal(batch.mask.sum(1), lengths)
-            padded += int((~batch.mask).sum())
-    assert padded < 0.1 * sum(b.tokens.numel() for b in batches)
+TABLES = {
+    # what delimits the columns is seen in the header
+    "Name\tSMILES\nacetylsalicylic acid\tCC(=O)Oc1ccccc1C(=O)O\nethanol\tCCO\nacetic acid\tCC(=O)O\n": (
+        [ASPIRIN, "CCO", "CC(=O)O"],
+        '"SMILES" (2nd of 2), tab-separated',
+    ),
+    "smiles\tname, IUPAC\nCCO\tethanol\nc1ccccc1\tbenzene\n": (
+        ["CCO", BENZENE],
+        '"smiles" (1st of 2), tab-separated',
+    ),
+    "CAS;SMILES\n64-17-5;CCO\n71-43-2;c1ccccc1\n": (
+        ["CCO", BENZENE],
+        '"SMILES" (2nd of 2), semicolon-separated',
+    ),
+    '"ChEMBL ID";"Name";"Weight";"Smiles"\n"CHEMBL25";"ASPIRIN";"180.16";"CC(=O)Oc1ccccc1C(=O)O"\n': (
+        [ASPIRIN],
+        '"Smiles" (4th of 4), semicolon-separated',
+    ),
+    "id|smiles|name\n1|CCO|x\n": (["CCO"], '"smiles" (2nd of 3), bar-separated'),
+    "name; IUPAC,smiles\na,CCO\n": (["CCO"], '"smiles" (2nd of 2), comma-separated'),
+    "the id,the smiles\n1,CCO\n": (["CCO"], '"the smiles" (2nd of 2), comma-separated'),
+    "SMILES Name \nCCO ethanol\nCC acetic  acid\n": (["CCO", "CC"], '"SMILES" (1st of 2), blank-separated'),
+    "Name   SMILES\nF1   CCO\nF2 CC\n": (["CCO", "CC"], '"SMILES" (2nd of 2), blank-separated'),
+    "a,b,c,d,e,f,g,h,i,j,smiles\n,,,,,,,,,,CCO\n": (["CCO"], '"smiles" (11th of 11), comma-separated'),
+    # quotation marks
+    '"smiles"\n"CCO"\n"c1ccccc1"\n': (["CCO", BENZENE], '"smiles"'),
+    '"x"\n"CCO"\n"c1ccccc1"\n': (["CCO", BENZENE], '"x"'),
+    '"id", "SMILES"\n"1", "CCO"\n': (["CCO"], '"SMILES" (2nd of 2), comma-separated'),
+    'id,name,smiles\n1,"acetic acid, or ""vinegar""",CC(=O)O\n2,,CCO\n': (
+        ["CC(=O)O", "CCO"],
+        '"smiles" (3rd of 3), comma-separated',
+    ),
+    'smiles,logP\n"CC(=O)O\n",5.05\n"CCO\n",1\n': (
+        ["CC(=O)O", "CCO"],
+        '"smiles" (1st of 2), comma-separated',
+    ),
+    'smiles\tname\nCCO\t"alpha" x\nCC\t5"-y\n': (["CCO", "CC"], '"smiles" (1st of 2), tab-separated'),
+    'smiles\n""\nCCO\n': (["", "CCO"], '"smiles"'),
+    # names of the column
+    "canonical_smiles,x\nCCO,1\n": (["CCO"], '"canonical_smiles" (1st of 2), comma-separated'),
+    "Canonical SMILES\nCCO\nCC\n": (["CCO", "CC"], '"Canonical SMILES"'),
+    "cid,canonicalsmiles,isosmiles\n1,CC(F)O,C[C@H](F)O\n": (
+        ["C[C@H](F)O"],
+        '"isosmiles" (3rd of 3), comma-separated',
+    ),
+    "isomeric_smiles;smiles\nC[C@H](F)O;CC(F)O\n": (["CC(F)O"], '"smiles" (2nd of 2), semicolon-separated'),
+    "Ligand SMILES\tLigand InChI\nCCO\tInChI=1S/C2H6O/c1-2-3/h3H,2H2,1H3\n": (
+        ["CCO"],
+        '"Ligand SMILES" (1st of 2), tab-separated',
+    ),
+    "id,Structure\nC1,CCO\n": (["CCO"], '"Structure" (2nd of 2), comma-separated'),
+    "mol,CID\nCCO,BACE_1\n": (["CCO"], '"mol" (1st of 2), comma-separated'),
+    "Molecule,smi\nethanol,CCO\n": (["CCO"], '"smi" (2nd of 2), comma-separated'),
+    "smiles_id,valid_smiles,structure\n17,True,CCO\n": (["CCO"], '"structure" (3rd of 3), comma-separated'),
+    "no;smiles\n1;CCO\n": (["CCO"], '"smiles" (2nd of 2), semicolon-separated'),
+    "compound,activity\nCCO,0.5\nCC,1\n": (["CCO", "CC"], '"compound" (1st of 2), comma-separated'),
+    "#smiles name\nCCO x\n": (["CCO"], '"smiles" (1st of 2), blank-separated'),
+    # indices of pandas and R
+    ",smiles\n0,CCO\n1,CC\n": (["CCO", "CC"], '"smiles" (2nd of 2), comma-separated'),
+    "\tname\tsmiles\n0\ta\tCCO\n": (["CCO"], '"smiles" (3rd of 3), tab-separated'),
+    '"","smiles","logP"\n"1","CCO",0.5\n': (["CCO"], '"smiles" (2nd of 3), comma-separated'),
+    '"smiles" "logP"\n"1" "CCO" 0.5\n"2" "CC" 1\n': (["CCO", "CC"], '"smiles" (2nd of 3), blank-separated'),
+    '"smiles"\n"1" "CCO"\n"2" "CC"\n': (["CCO", "CC"], '"smiles" (2nd of 2), blank-separated'),
+    # before, between and behind
+    "sep=;\nid;smiles\n1;CCO\n": (["CCO"], '"smiles" (2nd of 2), semicolon-separated'),
+    "sep=\t\r\nid\tsmiles, canonical\r\n1\tCCO\r\n": (
+        ["CCO"],
+        '"smiles, canonical" (2nd of 2), tab-separated',
+    ),
+    '"sep=,"\nid,smiles\n1,CCO\n': (["CCO"], '"smiles" (2nd of 2), comma-separated'),
+    "\n \nid,smiles\n\n1,CCO\n\n,,\n2,CC\n\n": (["CCO", "CC"], '"smiles" (2nd of 2), comma-separated'),
+    "smiles\nCCO\n\nCC\n\n": (["CCO", "CC"], '"smiles"'),
+    "id,smiles\r\n1,CCO\r\n2,CC\r\n": (["CCO", "CC"], '"smiles" (2nd of 2), comma-separated'),
+    "id,smiles\r1,CCO\r2,CC\r": (["CCO", "CC"], '"smiles" (2nd of 2), comma-separated'),
+    "\ufeffcanonical_smiles,x\nCCO,1\n": (["CCO"], '"canonical_smiles" (1st of 2), comma-separated'),
+    "id,smiles\n1,CCO,\n2,CC,\n": (["CCO", "CC"], '"smiles" (2nd of 2), comma-separated'),
+    "smiles,name\nClCCCl,1,3-dichloropropane\nCCO,ethanol\n": (
+        ["ClCCCl", "CCO"],
+        '"smiles" (1st of 2), comma-separated',
+    ),
+    "id,smiles,note\n1,,none\n2,CC\n": (["", "CC"], '"smiles" (2nd of 3), comma-separated'),
+    'id,smiles\nF1,"C[C@@H]1CC[C@@H](O1)C(=O)N2CCC=C(F)C2 |&1:1,4,r|"\nF2,CCO\n': (
+        [FURAN, "CCO"],
+        '"smiles" (2nd of 2), comma-separated',
+    ),
+    "id\tcxsmiles\n1\tCC(F)O |r|\n2\t CCO name\n": (
+        ["CC(F)O", "CCO"],
+        '"cxsmiles" (2nd of 2), tab-separated',
+    ),
+}
 
 
-def test_order_is_a_function_of_seed_and_pass(molecules):
-    def order(epoch, seed):
-        return torch.cat([b.tokens.sum(1) for b in molecules.batches(epoch, 50, seed)])
-
-    assert torch.equal(order(1, 2), order(1, 2))
-    assert not torch.equal(order(1, 2), order(2, 2)) and not torch.equal(order(1, 2), order(1, 3))
-
-
-def test_epochs_of_a_pass_share_its_order(molecules):
-    """Each of four epochs of a quarter of a pass goes on where the last one ended; it is shuffled once."""
-    quarters = replace(molecules, epoch_size=250)
-    whole = [b.tokens.sum(1) for b in molecules.batches(0, 50, 1)]
-    parts = [b.tokens.sum(1) for epoch in range(4) for b in quarters.batches(epoch, 50, 1)]
-    assert all(map(torch.equal, whole, parts)) and len(whole) == len(parts)
-    assert quarters._shuffled(50, 1, 0) is quarters._shuffled(50, 1, 0)
-    assert quarters._shuffled(50, 1, 1) is not quarters._shuffled(50, 1, 0)
+@pytest.mark.parametrize("text", TABLES)
+def test_tables(written, capsys, text):
+    strings, column = TABLES[text]
+    path = written(text)
+    assert smiles_column(path) == strings
+    assert capsys.readouterr().err == f"{path}: column {column}\n"
 
 
-def test_halves_have_nothing_in_common():
-    molecules = Molecules(MOSES.encode(["C" * n for n in range(1, 51)]), MOSES, "chains")
-    rest, held = molecules.halves(10)
-    assert len(held) == 10 and sorted(rest.strings() + held.strings()) == sorted(molecules.strings())
-
-
-def test_in_order_holds_every_row_once(molecules):
-    rows = torch.cat([rows for rows, _ in molecules.in_order(64)])
-    assert torch.equal(rows.sort().values, torch.arange(1000))
-
-
-@pytest.mark.parametrize(
-    "name, content, strings",
-    [
-        ("a.smi", b"CCO ethanol\nCC\tx\n", ["CCO", "CC"]),
-        ("a.csv", b"id,SMILES,logP\n1,CCO,0.1\n2,CC,1\n", ["CCO", "CC"]),
-        ("a.smi.gz", gzip.compress(b"CCO\nCC", mtime=0), ["CCO", "CC"]),
-        ("a.csv", b"smiles\r\nCCO\r\n", ["CCO"]),
+LISTS = {
+    "CCO ethanol\nC\tmethane\n\n": ["CCO", "C", ""],
+    "\n\nCCO": ["", "", "CCO"],
+    "\n\n": ["", ""],
+    "": [],
+    "CCO 2,3-x\nCC\n": ["CCO", "CC"],
+    "CCO,0.5\nCC,1\n": ["CCO", "CC"],
+    "CCO;x\nCC;y\n": ["CCO", "CC"],
+    '"CCO","x"\n"CC","y"\n': ["CCO", "CC"],
+    f"{FURAN} |&1:1,4,r|\nCCO\n": [FURAN, "CCO"],
+    "CCO |w:1.1,$;;R1$| a name\n": ["CCO"],
+    "CCO smiles\nCC structure\n": ["CCO", "CC"],
+    "CCO my smiles\n": ["CCO"],
+    "CCO C\nCC N\n": ["CCO", "CC"],
+    "[Na+].[Cl-]\n[2H]O[2H]\n[se]1cccc1\n*C[*:1]\nC%10CC%10\n": [
+        "[Na+].[Cl-]",
+        "[2H]O[2H]",
+        "[se]1cccc1",
+        "*C[*:1]",
+        "C%10CC%10",
     ],
-)
-def test_files_of_molecules(tmp_path, name, content, strings):
-    (tmp_path / name).write_bytes(content)
-    assert read_smiles(tmp_path / name) == (strings, {})
+    ")))\nC((1\n??\n#\n": [")))", "C((1", "??", "#"],  # of a poor model
+    "CCO\nethanol\nCC\n": ["CCO", "ethanol", "CC"],
+    "CCO\r\nCC\r\n": ["CCO", "CC"],
+    "CCO a\u2028b\nCC c\x0cd\n": ["CCO", "CC"],
+    "sep=,\nCCO,1\n": ["CCO"],
+}
 
 
-def test_standard_input(monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO("CCO\n\nC\n"))
-    assert read_smiles("-") == (["CCO", "C"], {"empty": 1})
+@pytest.mark.parametrize("text", LISTS)
+def test_lists(written, capsys, text):
+    assert smiles_column(written(text, "mine.smi")) == LISTS[text]
+    assert capsys.readouterr().err == ""
 
 
-def test_lines_left_out_are_counted(tmp_path, capsys):
-    path = tmp_path / "own.smi"
-    path.write_text("CCO\n\n" + "C" * 201 + "\nCCX\nC\u00e9\nCCX\nCC\n")
-    molecules = own_molecules(path, MOSES)
-    assert molecules.strings() == ["CCO", "CC"]
-    told = capsys.readouterr().err
-    for line in (
-        "1 lines: empty",
-        "1 lines: over 200 characters",
-        "2 lines: character 'X'",
-        "1 lines: character '\u00e9' is no token",
-    ):
-        assert line in told
-    assert own_molecules(path).vocabulary.symbols == "COX"
+@pytest.mark.parametrize("text", ["# my molecules\nCCO\nCC\n", "x\nCCO\nCC\n", "Verbindung\nCCO\nCC x\n"])
+def test_a_first_line_without_smiles_is_told(written, capsys, text):
+    assert smiles_column(written(text)) == ["CCO", "CC"]
+    assert re.search('mine.csv: column "(my|x|Verbindung)"', capsys.readouterr().err)
 
 
-@pytest.mark.parametrize(
-    "content, message",
-    [
-        (gzip.compress(b"CCO\n" * 1000, mtime=0)[:-20], "is damaged .*expected a whole gzip file"),
-        (b"\x89PNG\r\n\0\0", "is no text; expected SMILES"),
-        (b"CC\xff\xfe", "is no text"),
-        (b"\n\n", "holds no usable molecule"),
-        (b"", "holds no usable molecule"),
-        (b'id,smiles\n1,"CCO\n2,CC\n', "is no table .*expected a smiles column"),
-    ],
-)
-def test_wrong_files(tmp_path, content, message):
-    path = tmp_path / "own.smi"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=message):
+REFUSED = {
+    SD.format(version=2): "is an SD file; expected SMILES",
+    SD.format(version=3): "is an SD file; expected SMILES",
+    "# made by hand\n@<TRIPOS>MOLECULE\nx\n": "is a mol2 file",
+    "HEADER    PROTEIN\nATOM      1  N   MET A   1\n": "is a PDB file",
+    "data_1ABC\n#\n_entry.id 1ABC\n": "is a CIF file",
+    '[{"smiles": "CCO"}]': "is a JSON file",
+    '{"smiles": {"0": "CCO"}}': "is a JSON file",
+    "<!DOCTYPE html>\n<html>CCO</html>": "is an HTML or XML page",
+    "id,name\n1,ethanol\n": "has columns id, name; expected one that holds SMILES, named smiles, ",
+    "Name\tCAS\nethanol\t64-17-5\n": "has columns Name, CAS; expected one that holds SMILES",
+    ",".join(f"x{n}" for n in range(40)) + "\n" + "1," * 39 + "1\n": "x11, ...; expected one that holds",
+    "Compound,mp\nC1,1.5\nC2,7\n": "has columns Compound, mp;",
+    "smiles\nethanol\nacetic acid\n": 'column "smiles" holds "ethanol"; expected SMILES',
+    "id;smiles\n1;CHEMBL25\n": 'column "smiles" (2nd of 2) holds "CHEMBL25"; expected SMILES',
+    "Structure;x\nInChI=1S/CH4/h1H4;1\n": 'column "Structure" (1st of 2) holds "InChI=1S/CH4/h1H4"',
+    "id,Structure\n1,C1\n2,C2\n": 'column "Structure" (2nd of 2) holds no string',
+    "smiles\n": 'column "smiles" holds no string; expected SMILES',
+    "ethanol\nmethane\n": 'line 1 of {path} begins with "ethanol"; expected SMILES',
+    "CCO\nethanol\nacid\nmethane\n": 'line 2 of {path} begins with "ethanol"; expected SMILES',
+    "InChI=1S/CH4/h1H4\n": "begins with",
+    "BSYNRYMUTXBXSQ-UHFFFAOYSA-N\n": "begins with",
+    "CHEMBL25\nCHEMBL26\n": "begins with",
+    "64-17-5\n71-43-2\n": "begins with",
+    "0.1 0.2\n0.3 1e-5\n": "begins with",
+    "[Branch1][C][Ring1]\n[C][Branch1]\n": "begins with",
+    ">sp|P01308|INS\nMALWMRLLPL\n": "is a FASTA file",
+    "['CCO', 'CC']\n": "has columns ['CCO', 'CC']; expected one that holds SMILES",
+    "ethanol CCO\nmethane C\n": 'lines begin with "ethanol", SMILES follow; expected SMILES first, or',
+    "1,CCO\n2,CC\n": 'lines begin with "1", SMILES follow',
+    "F1\tCCO\nF2\tCC\n": 'lines begin with "F1", SMILES follow',
+    "C2H6O CCO\nC6H6 c1ccccc1\n": 'lines begin with "C2H6O", SMILES follow',
+    "name,smiles\n1,2-dichloroethane,ClCCCl\nethanol,CCO\n": (
+        "line 2 of {path} has 3 fields; expected 2 (name, smiles)"
+    ),
+    "name smiles\nethanol CCO\nacetic acid CC(=O)O\n": "line 3 of {path} has 3 fields; expected 2",
+    'id,smiles\n1,"CCO\n2,CC\n': "is no table (unexpected end of data in line 3); expected a",
+}
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_does_not_look_like_smiles_is_refused(written, text):
+    path = written(text)
+    with pytest.raises(ValueError, match=re.escape(REFUSED[text].format(path=path))) as caught:
+        smiles_column(path)
+    assert str(path) in str(caught.value)
+    with pytest.raises(ValueError, match="expected"):
         own_molecules(path)
 
 
-def test_a_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"none\.smi is missing; expected a file of SMILES"):
-        own_molecules(tmp_path / "none.smi")
+def test_names_among_molecules_are_not_learnt(written, capsys):
+    path = written("CCO\nacetic acid\nCC\n25\nCHEMBL25\n[NH4+]\nCCO\n" + "C" * 201)
+    strings, skipped = read_smiles(path)
+    assert strings == ["CCO", "CC", "[NH4+]", "CCO"]
+    assert skipped == {"not written like SMILES": 3, "over 200 characters": 1}
+    assert own_molecules(path).vocabulary.symbols == "+4CHNO[]"
+    assert "skipped 3 lines: not written like SMILES" in capsys.readouterr().err
+    assert read_smiles(path, MOSES)[1]["character 'a' is no token"] == 1
 
 
-@pytest.mark.parametrize(
-    "text, expected",
-    [
-        ("id,name,smiles\n1,acetic acid,CC(=O)O\n2,,CCO\n", ["CC(=O)O", "CCO"]),
-        ('"id","SMILES"\n"1","CCO"\n', ["CCO"]),
-        ("\ufeffcanonical_smiles,x\nCCO,1\n", ["CCO"]),
-        ("CCO ethanol\nC\tmethane\n\n", ["CCO", "C", ""]),
-        ("smiles\nCCO\n", ["CCO"]),
-        ("CCO 2,3-x\nCC\n", ["CCO", "CC"]),
-        ("CCO,0.5\nCC,1\n", ["CCO", "CC"]),
-        ("the id,the smiles\n1,CCO\n", ["CCO"]),
-    ],
-)
-def test_tables_and_lines(tmp_path, text, expected):
-    (tmp_path / "some.csv").write_text(text, encoding="utf-8")
-    assert smiles_column(tmp_path / "some.csv") == expected
+def test_every_published_molecule_looks_like_one():
+    strings = moses("test").drawn(3000).strings()
+    assert all(map(_is_well_formed, strings)) and all(map(_is_like_smiles, strings))
 
 
-def test_a_draw_is_like_the_whole_where_the_file_is_in_order():
-    """MOSES' test molecules are shorter at first; bounds of 5 standard errors of a mean length, 6e-7."""
-    test = moses("test")
-    sets = (test.first(10_000), test.drawn(10_000), test)
-    first, drawn, whole = (one.lengths.float().mean().item() for one in sets)
-    assert abs(drawn - whole) < 5 * 5 / 100 < whole - first
-    assert torch.equal(test.drawn(50).tokens, test.drawn(50).tokens) and len(test.drawn(50)) == 50
+MADE = st.text("CNOFc1=()[]@", min_size=1, max_size=8)
+
+
+@given(st.lists(MADE | st.just(""), min_size=1, max_size=8).filter(any))
+def test_samples_of_a_model_are_read_as_they_are(tmp_path_factory, strings):
+    """Molecules or not, the empty string too: a metric of valid ones counts them all."""
+    strings = [f"C{string}" if string else "" for string in strings]
+    path = tmp_path_factory.mktemp("samples") / "samples.smi"
+    path.write_text("".join(f"{string}\n" for string in strings))
+    assert smiles_column(path) == strings
+
+
+@given(st.text(ZINC.symbols, max_size=12))
+def test_what_rdkit_takes_looks_like_smiles(string):
+    if string and chem.canonical([string])[0]:
+        assert _is_like_smiles(string) and _is_well_formed(string)
+
+
+def test_standard_input_reads_as_a_file_does(written, monkeypatch, capsys):
+    for content in (b"\xef\xbb\xbfCCO\nc1ccccc1\n", b"id;smiles\r\n1;CCO\r\n", b"CCO\n\nCC\n", b""):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content), encoding="ascii"))
+        assert smiles_column("-") == smiles_column(written(content))
+    told = capsys.readouterr().err
+    assert 'standard input: column "smiles" (2nd of 2), semicolon-separated' in told
+    monkeypatch.setattr("sys.stdin", io.StringIO("CCO\n\nC\n"))
+    assert read_smiles("-") == (["CCO", "C"], {"empty": 1})
+    monkeypatch.setattr("sys.stdin", io.StringIO("id,name\n1,a\n"))
+    with pytest.raises(
+        ValueError, match="standard input has columns id, name; expected one that holds SMILES"
+    ):
+        smiles_column("-")
+
+
+@pytest.mark.parametrize("command", ["moses-metrics {}", "moses-metrics {good} --reference {}"])
+def test_commands_refuse_it_too(written, capsys, command):
+    path, good = written(SD.format(version=2), "two.sdf"), written("CCO\n", "good.smi")
+    assert main(command.format(path, good=good).split()) == 2
+    assert capsys.readouterr().err == f"error: {path} is an SD file; expected SMILES strings\n"

@@ -1,6 +1,7 @@
 """Contract of all acquisitions, and what sets each apart, on a landscape with a known summit."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -42,6 +43,16 @@ def test_contract(view, name):
     assert torch.equal(codes, next_codes(view, 5, name, seed=1))
     if name in ("believer", "log-ei", "trust-region", "uniform"):
         assert (codes >= view.box.low).all() and (codes <= view.box.high).all()
+
+
+@pytest.mark.parametrize("name", ["believer", "log-ei", "trust-region"])
+@pytest.mark.parametrize("size", [2.0**1020, 2.0**-1000])
+def test_the_unit_of_values_changes_no_choice(view, name, size):
+    """Their variances overflow, or vanish."""
+    values = size * view.values
+    scaled = replace(view, gp=SparseGP.fit(view.codes, values, inducing=40, amplitude=10), values=values)
+    chosen = [next_codes(one, 3, name, seed=1) for one in (view, scaled)]
+    torch.testing.assert_close(*chosen, atol=1e-3, rtol=0)
 
 
 def test_more_codes_than_candidates(view):

@@ -1,16 +1,22 @@
 """The loop: kept, killed, resumed; scores that fail in every way."""
 
 import math
+import signal
 import sys
-import time
 from dataclasses import astuple, replace
+from functools import partial
 
 import pytest
 import torch
 
 from ddvae.__main__ import main
-from ddvae.optimization.guarded_score import apply_score
-from ddvae.optimization.search import EVALUATIONS, Search, optimize, read_evaluations
+from ddvae.optimization import acquisitions as bo
+from ddvae.optimization import guarded_score as objective
+from ddvae.optimization import search as module
+from ddvae.optimization.evaluations import read_evaluations
+from ddvae.optimization.guarded_score import GuardedScore
+from ddvae.optimization.kept_scores import EVALUATIONS
+from ddvae.optimization.search import Search, optimize
 
 SEARCH = Search(rounds=3, batch=4, acquisition="local", seed=2)
 
@@ -64,65 +70,40 @@ def test_limits(start):
     assert not {one.smiles for one in known if one.status == "scored"} & set(decode(start[0]))
 
 
-@pytest.mark.parametrize("calls", [1, 2, 3])
-def test_killed_at_any_call_nothing_evaluated_is_lost(start, tmp_path, calls):
+@pytest.mark.parametrize("calls", [1, 2, 3, 5, 8, 12])
+def test_interrupted_at_any_call_nothing_scored_is_lost(start, tmp_path, calls, monkeypatch):
+    monkeypatch.setattr(objective, "CHUNK", 1)
     whole = optimize(count_carbon, decode, *start, search=SEARCH, out=tmp_path / "whole")
     count, scored = [0], []
 
     def failing(smiles):
         count[0] += 1
         if count[0] == calls:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         scored.extend(smiles)
         return count_carbon(smiles)
 
     with pytest.raises(KeyboardInterrupt):
         optimize(failing, decode, *start, search=SEARCH, out=tmp_path / "cut")
-    kept = read_evaluations(tmp_path / "cut") if (tmp_path / "cut" / EVALUATIONS).exists() else []
-    assert [one.smiles for one in kept if one.status == "scored"] == scored
     resumed = optimize(failing, decode, *start, search=SEARCH, out=tmp_path / "cut", resume=True)
     assert same(resumed, whole) and same(read_evaluations(tmp_path / "cut"), whole)
     assert len(scored) == len(set(scored))  # nothing was scored twice
+    assert sorted(path.name for path in (tmp_path / "cut").iterdir()) == [
+        "evaluations.csv",
+        "search.json",
+        "start.pt",
+    ]
 
 
 def test_more_rounds_go_on_and_another_search_does_not(start, tmp_path):
     short = optimize(count_carbon, decode, *start, search=replace(SEARCH, rounds=1), out=tmp_path)
     longer = optimize(count_carbon, decode, *start, search=SEARCH, out=tmp_path, resume=True)
     assert same(longer[: len(short)], short) and len(longer) > len(short)
-    with pytest.raises(ValueError, match="holds a search with seed 2, not 3; expected the same search"):
+    with pytest.raises(ValueError, match="holds a search with seed 2, not 3; expected the same settings"):
         optimize(count_carbon, decode, *start, search=replace(SEARCH, seed=3), out=tmp_path, resume=True)
     (tmp_path / EVALUATIONS).write_text("round,attempt\n1\n")
     with pytest.raises(ValueError, match=r"evaluations.csv is no table of evaluations"):
         optimize(count_carbon, decode, *start, search=SEARCH, out=tmp_path, resume=True)
-
-
-def picky(smiles):
-    if any("O" in one for one in smiles):
-        raise RuntimeError("no oxygen\nplease")
-    return [math.nan if one == "CC" else 1.0 for one in smiles]
-
-
-def slow(smiles):
-    if "CCC" in smiles:
-        time.sleep(60)
-    return [1.0] * len(smiles)
-
-
-def test_failures_are_named():
-    assert apply_score(picky, ["C", "CO", "CC"]) == [
-        (1.0, "scored"),
-        (pytest.approx(math.nan, nan_ok=True), "failed: RuntimeError: no oxygen please"),
-        (pytest.approx(math.nan, nan_ok=True), "failed: no finite score"),
-    ]
-    found = apply_score(slow, ["C", "CCC"], time_limit=1.0)
-    assert found[0] == (1.0, "scored") and found[1][1].startswith("failed: over 1 s")
-    assert apply_score(picky, ["O"])[0][1] == "failed: RuntimeError: no oxygen please"
-
-
-@pytest.mark.parametrize("answer", [[1.0], "text", None, [[1.0], [2.0]], ["a", "b"]])
-def test_wrong_answers(answer):
-    with pytest.raises(ValueError, match="for 2 molecules; expected one number each"):
-        apply_score(lambda smiles: answer, ["C", "CC"])
 
 
 def test_nothing_valid(start):
@@ -140,8 +121,6 @@ def test_bad_settings(start):
     shapes = r"codes and values have shapes \(50, 3\) and \(49,\); expected \(N, D\) and \(N,\)"
     with pytest.raises(ValueError, match=shapes):
         optimize(count_carbon, decode, start[0], start[1][1:], search=SEARCH)
-    with pytest.raises(ValueError, match="expected targets that differ"):
-        optimize(count_carbon, decode, start[0], [1.0] * 50, search=SEARCH)
 
 
 def test_command(tmp_path, monkeypatch, capsys):
@@ -160,6 +139,9 @@ def test_command(tmp_path, monkeypatch, capsys):
     (tmp_path / "broken.py").write_text("def count(smiles:\n")
     assert main([*words, "--score", "broken:count"]) == 2
     assert "expected module:function, importable" in capsys.readouterr().err
+    (tmp_path / "exits.py").write_text("import sys\nsys.exit(3)\n")
+    assert main([*words, "--score", "exits:count"]) == 2
+    assert "score is 'exits:count' (SystemExit: 3); expected module" in capsys.readouterr().err
     (tmp_path / "rings.py").write_text(
         "def count(smiles):\n    raise OSError\ndef fails(smiles):\n    raise OSError('no server')\n"
     )
@@ -168,7 +150,9 @@ def test_command(tmp_path, monkeypatch, capsys):
     assert main(words) == 0  # the molecules to begin with are not scored again
     assert same(read_evaluations(tmp_path / "found"), found)
     assert main([*words, "--score", "rings:fails"]) == 2
-    assert "another score of them than 'rings:fails'; expected the same" in capsys.readouterr().err
+    assert (
+        "with score 'rings:count', not 'rings:fails'; expected the same settings" in capsys.readouterr().err
+    )
     assert main(words) == 0  # the refused search left the other one whole
     capsys.readouterr()
     assert main([*words, "--score", "rings:fails", "--out", "other"]) == 2
@@ -185,3 +169,205 @@ def test_a_score_that_always_fails_ends_nothing(start):
     }
     assert not {one.status.split(":")[0] for one in found} - {"failed", "invalid", "duplicate"}
     assert all(math.isnan(one.score) for one in found)
+
+
+MOST = sys.float_info.max
+SPREADS = {
+    "the largest float": lambda n: [MOST, *range(1, n)],
+    "both ends": lambda n: [MOST, -MOST, *range(2, n)],
+    "all enormous": lambda n: [MOST / n * i for i in range(n)],
+    "from the least to the largest": lambda n: [(-1) ** i * 10.0 ** (600 * i / n - 300) for i in range(n)],
+    "1e154": lambda n: [1e154 * i for i in range(n)],
+    "1e200 from zero": lambda n: [0.0, 1e200] * (n // 2),
+    "1e100": lambda n: [1e100 * (i % 7) for i in range(n)],
+    "1e-100": lambda n: [1e-100 * (i % 7) for i in range(n)],
+    "the smallest floats": lambda n: [5e-324 * i for i in range(n)],
+    "tiny but one": lambda n: [1e-300, *[0.0] * (n - 2), 1.0],
+    "far from zero": lambda n: [1e300 + 1e290 * i for i in range(n)],
+    "one is other": lambda n: [1.0] * (n - 1) + [1.0 + 1e-12],
+}
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+@pytest.mark.parametrize("kind", SPREADS)
+def test_a_search_goes_on_whatever_the_spread(start, kind, maximize, monkeypatch):
+    monkeypatch.setattr(bo, "GRID", 100)
+    monkeypatch.setitem(bo.ACQUISITIONS, "trust-region", partial(bo.trust_region, candidates=50))
+    values = SPREADS[kind](50)
+    sizes = {}
+
+    def score(smiles):
+        return [values[sizes.setdefault(one, len(sizes) % 50)] for one in smiles]
+
+    for acquisition in ("trust-region", "log-ei", "believer"):
+        search = Search(2, 3, acquisition, maximize, attempts=1)
+        found = optimize(score, decode, start[0], values, search=search)
+        assert {one.round for one in found} == {1, 2} and "scored" in {one.status for one in found}
+        assert not any(math.isnan(one.predicted_mean) or math.isnan(one.predicted_sd) for one in found)
+
+
+@pytest.mark.parametrize("enormous", [MOST, -MOST, 1e160, -1e160, 1e77])
+def test_a_score_may_become_enormous_on_the_way(start, enormous):
+    def score(smiles):
+        return [enormous if value % 3 == 0 else value for value in count_carbon(smiles)]
+
+    found = optimize(score, decode, *start, search=replace(SEARCH, acquisition="uniform"))
+    assert enormous in {one.score for one in found if one.round == 1}
+    assert "scored" in {one.status for one in found if one.round == 3}
+
+
+def test_enormous_scores_are_told_as_they_are(start):
+    """What is predicted is in the user's units."""
+    codes, values = start
+    plain = optimize(count_carbon, decode, codes, values, search=SEARCH)
+    factor = 2.0**900
+    found = optimize(
+        lambda smiles: [factor * one for one in count_carbon(smiles)],
+        decode,
+        codes,
+        [factor * one for one in values],
+        search=SEARCH,
+    )
+    assert [one.smiles for one in found] == [one.smiles for one in plain]
+    for one, other in zip(found, plain):
+        assert one.predicted_mean / factor == pytest.approx(other.predicted_mean, rel=0.5)
+        assert one.predicted_sd / factor == pytest.approx(other.predicted_sd, rel=0.5)
+
+
+BAD_STARTS = {
+    "one code": (lambda codes, values: (codes[:1], values[:1]), "codes hold 1 distinct code with a value"),
+    "no code": (lambda codes, values: (codes[:0], []), "codes hold 0 distinct code with a value; expected 2"),
+    "one code many times": (lambda c, v: (c[:1].expand(50, 3), v), "codes hold 1 distinct code with a value"),
+    "one value": (lambda c, v: (c, [v[0], *[math.nan] * 49]), "codes hold 1 distinct code with a value"),
+    "no value": (lambda c, v: (c, [math.inf] * 50), "codes hold 0 distinct code with a value; expected 2"),
+    "constant": (lambda c, v: (c, [1.0] * 50), "values are 1 for all 50 codes; expected values that differ"),
+    "constant zero": (lambda c, v: (c, [0.0, -0.0] * 25), "values are 0 for all 50 codes; expected values"),
+    "constant where known": (
+        lambda c, v: (c, [2.0] * 9 + [math.nan] * 41),
+        "values are 2 for all 9 codes; expected values that differ",
+    ),
+    "words": (lambda c, v: (c, ["a"] * 50), r"shapes \(50, 3\) and \(50,\); expected \(N, D\) and \(N,\)"),
+    "a column": (lambda c, v: (c, torch.ones(50, 1)), r"shapes \(50, 3\) and \(50, 1\); expected"),
+    "flat codes": (lambda c, v: (c[:, 0], v), r"shapes \(50,\) and \(50,\); expected"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_STARTS)
+def test_errors_of_what_a_search_starts_from_name_its_arguments(start, kind):
+    change, message = BAD_STARTS[kind]
+    with pytest.raises(ValueError, match=message):
+        optimize(count_carbon, decode, *change(*start), search=SEARCH)
+
+
+def test_codes_and_values_with_gradient_and_codes_that_agree_in_a_dimension(start, monkeypatch):
+    monkeypatch.setitem(bo.ACQUISITIONS, "trust-region", partial(bo.trust_region, candidates=50))
+    codes, values = start
+    whole = optimize(count_carbon, decode, codes, values, search=SEARCH)
+    found = optimize(
+        count_carbon,
+        decode,
+        codes.clone().requires_grad_(),
+        torch.tensor(values, requires_grad=True),
+        search=SEARCH,
+    )
+    assert same(found, whole)
+    codes = torch.cat([codes, torch.ones(50, 1)], 1)
+    found = optimize(count_carbon, decode, codes, values, search=replace(SEARCH, acquisition="trust-region"))
+    assert "scored" in {one.status for one in found}
+    assert all(abs(one.code[3] - 1) < 1e-5 for one in found)
+
+
+def test_a_fit_that_fails_speaks_of_scores(start, monkeypatch):
+    def refuse(*_, **__):
+        raise ValueError("y holds something")
+
+    monkeypatch.setattr(module.SparseGP, "fit", refuse)
+    with pytest.raises(ValueError, match=r"^the scores of 50 molecules, from .* have no model \(y holds"):
+        optimize(count_carbon, decode, *start, search=SEARCH)
+
+
+def test_a_search_in_a_process_of_its_own(start):
+    """The same molecules; the process is kept from round to round."""
+    import user_scores
+
+    plain = optimize(user_scores.lengths, decode, *start, search=SEARCH)
+    with GuardedScore(user_scores.lengths, 20.0) as score:
+        assert same(optimize(score, decode, *start, search=SEARCH), plain)
+        assert score._process.alive
+
+
+START = """CC(C)(C)c1ccc2occ(CC(=O)Nc3ccccc3F)c2c1
+C[C@@H]1CC(Nc2cncc(-c3nncn3C)c2)C[C@@H](C)C1
+CC[NH+](CC)[C@](C)(CC)[C@H](O)c1cscc1Br
+O=C(Nc1nc[nH]n1)c1cccnc1Nc1cccc(F)c1
+N#CC1=C(SCC(=O)Nc2cccc(Cl)c2)N=C([O-])[C@H](C#N)C12CCCCC2
+O=C(N1CCc2c(F)ccc(F)c2C1)C1(O)Cc2ccccc2C1
+CC(C)[C@@H](Oc1cccc(Cl)c1)C(=O)N1CCC(n2cccn2)CC1
+COc1ccc(C(=O)N(C)[C@@H](C)C/C(N)=N/O)cc1O
+"""
+HEAD = """import os, sys, time
+def lengths(smiles):
+    return [float(len(one)) for one in smiles]
+def score(smiles):
+"""
+FIELD = {  # with how many of the eight molecules are scored
+    "gradient": ("import torch; return 2 * torch.tensor(lengths(smiles), requires_grad=True)", 8),
+    "exit": ("return sys.exit(1) if 'Cl' in str(smiles) else lengths(smiles)", 6),
+    "death": ("return os._exit(1) if 'Cl' in str(smiles) else lengths(smiles)", 6),
+    "largest float": ("return [sys.float_info.max if 'F' in one else len(one) for one in smiles]", 8),
+    "slow first call": (
+        "hasattr(score, 'read') or time.sleep(4); score.read = True; return lengths(smiles)",
+        8,
+    ),
+}
+
+
+def own_score(folder, monkeypatch, text, name):
+    """Words of a search with the score of a file in the working directory."""
+    (folder / f"{name}.py").write_text(f"{HEAD}    {text}\n")
+    (folder / "start.smi").write_text(START)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    words = ["optimize", "--score", f"{name}:score", "--start", "start.smi", "--time-limit", "2"]
+    return [*words, "--rounds", "1", "--batch", "2", "--out", "found"]
+
+
+@pytest.mark.parametrize("kind", FIELD)
+def test_scores_as_users_write_them(kind, tmp_path, monkeypatch, capsys):
+    text, scored = FIELD[kind]
+    words = own_score(tmp_path, monkeypatch, text, f"field_{kind.replace(' ', '_')}")
+    assert main(words) == 0, capsys.readouterr().err
+    rows = (tmp_path / "found" / "start.csv").read_text().splitlines()[1:]
+    assert len(rows) == 8 and sum(row.endswith(",scored") for row in rows) == scored
+    failed = {"exit": "failed: SystemExit: 1", "death": "failed: its process died, exit code 1"}.get(kind)
+    assert all(failed in row for row in rows if "Cl" in row) if failed else scored == 8
+    assert "round 1: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "molecules, text, message",
+    [
+        ("CCO", "return lengths(smiles)", "start holds 1 distinct molecule; expected 2 or more"),
+        ("CCO CCO OCC", "return lengths(smiles)", "start holds 1 distinct molecule; expected 2 or more"),
+        (
+            "CCO CCN CCC",
+            "return [1.0] * len(smiles)",
+            "score gave 1 for all 3 molecules; expected scores that",
+        ),
+        (
+            "CCO CCN",
+            "return [1, 2, 3]",
+            "score returned [1, 2, 3] of shape (3,) for 1 molecule; expected",
+        ),
+        ("CCO CCN", "sys.exit(4)", "score failed on all 2 molecules; the first one failed: SystemExit: 4"),
+        ("CCO CCN", "pass\nscore = lambda smiles: 1", "expected a function that def makes"),
+        ("CCO CCN", "pass\nraise SystemExit(5)", "(SystemExit: 5); expected module:function, importable"),
+        ("CCO CCN", "pass\nscore = 5", "which is no function; expected module:function"),
+    ],
+)
+def test_errors_of_a_search_are_in_the_users_words(molecules, text, message, tmp_path, monkeypatch, capsys):
+    words = own_score(tmp_path, monkeypatch, text, f"words_{tmp_path.name}")
+    (tmp_path / "start.smi").write_text("\n".join(molecules.split()))
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert told.splitlines()[-1].startswith("error: ") and message in told

@@ -10,6 +10,7 @@ import pytest
 
 from ddvae.system import processes as workers
 from ddvae.system.processes import map_chunks
+from ddvae.system.warm_process import WarmProcess
 
 
 def double(items):
@@ -132,3 +133,63 @@ def test_errors_come_through_at_once(monkeypatch):
 def test_wrong_settings(wrong, message):
     with pytest.raises(ValueError, match=message):
         map_chunks(double, [1], **wrong)
+
+
+class Counts:
+    """How often it was called, and what it is told to do."""
+
+    calls = 0
+
+    def __call__(self, what):
+        self.calls += 1
+        if what == "raise":
+            raise KeyError("from the worker")
+        if what == "die":
+            os._exit(5)
+        if what == "hang":
+            time.sleep(60)
+        return os.getpid(), self.calls
+
+
+def test_a_warm_process_keeps_what_its_function_keeps():
+    waited = []
+    process = WarmProcess(Counts())
+    first, calls = process.call("count", 30.0)
+    assert calls == 1 and first != os.getpid() and process.alive
+    with pytest.raises(KeyError, match="from the worker"):
+        process.call("raise", 30.0)
+    assert process.call("count", 30.0) == (first, 3)
+    with pytest.raises(ChildProcessError, match="its process died, exit code 5"):
+        process.call("die", 30.0)
+    second, calls = process.call("count", 30.0)
+    assert calls == 1 and second != first and not psutil.pid_exists(first)
+    with pytest.raises(TimeoutError, match=r"over 1\.5 s"):
+        process.call("hang", 1.5, lambda: waited.append(1))
+    assert waited and not process.alive and not psutil.pid_exists(second)
+    third, _ = process.call("count", 30.0)
+    os.kill(third, 9)
+    process._process.join()
+    fourth, calls = process.call("count", 30.0)
+    assert calls == 1
+    process.stop()
+    process.stop()
+    assert not psutil.pid_exists(fourth)
+
+
+LEFT = """import os, sys, signal
+from ddvae.workers import WarmProcess
+process = WarmProcess(os.getpgid)
+process.call(0, 30.0)
+print(process._process.pid, flush=True)
+{"done": lambda: None, "killed": lambda: os.kill(os.getpid(), 9), "raised": lambda: 1 / 0}[sys.argv[1]]()
+"""
+
+
+@pytest.mark.parametrize("end", ["done", "killed", "raised"])
+def test_a_warm_process_ends_with_its_owner(end):
+    done = subprocess.run([sys.executable, "-c", LEFT, end], capture_output=True, text=True, timeout=100)
+    limit = time.monotonic() + 30
+    while psutil.pid_exists(int(done.stdout)) and time.monotonic() < limit:
+        time.sleep(0.1)
+    assert not psutil.pid_exists(int(done.stdout))
+    assert (end == "raised") == bool(done.stderr)

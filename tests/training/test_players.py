@@ -147,7 +147,7 @@ def test_killed_and_resumed_ends_bit_identical(tmp_path):
 def test_a_checkpoint_of_other_players_is_refused(tmp_path):
     fit(Adversarial(), DATA, SETTINGS, PLAYERS, tmp_path, time_limit=0.0, progress=False)
     slower = PLAYERS | {"discriminator": Player(tell_apart, ("discriminator",))}
-    with pytest.raises(ValueError, match=r"was trained with players .*; expected the same settings"):
+    with pytest.raises(ValueError, match=r"is of a training with players .*; expected the same settings"):
         fit(Adversarial(), DATA, SETTINGS, slower, tmp_path, resume=True, progress=False)
 
 

@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pack_sequence
 from ....data.vocabulary import Vocabulary
 from ....engine import native
 from ....engine.gru import GRU
-from ....engine.precision import autocast
+from ....engine.precision import autocast, has_bfloat16_unit
 from ....experiments.preset import Recipe
 from ....experiments.record import recorded
 from ....experiments.smiles import Smiles
@@ -33,6 +33,7 @@ __all__ = [
     "matrix_rate",
     "peak_memory",
     "precision_gap",
+    "precisions",
     "recurrence_rate",
     "released_progress",
     "roofline",
@@ -52,13 +53,22 @@ GOALS = {
     "training step ZINC 1x1024, fp32": (4, 5),
     "share of the bf16 matrix rate, MOSES 2x512": (0.30, 0.45),
     "share of the bf16 matrix rate, ZINC 1x1024": (0.30, 0.45),
+    "share of the fp32 matrix rate, MOSES 2x512": (0.30, 0.45),
+    "share of the fp32 matrix rate, ZINC 1x1024": (0.30, 0.45),
     "greedy decoding MOSES 2x512": (15, 30),
     "greedy decoding ZINC 1x1024": (15, 30),
     "kernel sampling": (10, 30),
     "peak memory of a step MOSES 2x512": (1.0, 0.5),
     "peak memory of a step ZINC 1x1024": (1.0, 0.5),
 }
-"""What is wanted at least, and aimed at; for memory at most."""
+"""What is wanted at least, and aimed at; for memory at most. Shares are of the fastest precision's rate."""
+SHORT = {"float32": "fp32", "bfloat16": "bf16"}
+"""Precisions of products as `GOALS` names them."""
+
+
+def precisions() -> tuple[str, ...]:
+    """Those of products that this CPU is good at, the fastest last: bfloat16 where it has a unit for it."""
+    return tuple(SHORT) if has_bfloat16_unit("cpu") else ("float32",)
 
 
 def our_state(preset: Smiles, precision: str, seed: int = 0, **changes) -> TrainingState:
@@ -123,9 +133,9 @@ def training_step(label: str, precision: str, rounds: int = 3, batch: int = 512)
     return rates(released_step, our_steps, rounds)
 
 
-def matrix_rate(size: int = 4096, dtype: torch.dtype = torch.bfloat16) -> float:
-    """GFLOP/s of a large product: the machine's measured rate."""
-    a = torch.randn(size, size).to(dtype)
+def matrix_rate(size: int = 4096) -> float:
+    """GFLOP/s of a large product in the fastest precision: the machine's measured rate."""
+    a = torch.randn(size, size).to(getattr(torch, precisions()[-1]))
     return _best_rate(lambda: a @ a, 2 * size**3)
 
 
@@ -204,12 +214,14 @@ def ladder(
     """Sequences a second through one stack, forward and backward, as one idea after another is added.
 
     Each is measured in a process of its own: memory that an earlier one left behind would help a later one.
+    A CPU without a unit for bfloat16 has no such rung, and goes on in float32.
     """
     program = f"import sys; from {__name__} import _rung; print(_rung(*map(int, sys.argv[1:])))"
     rows = []
     for idea in rungs:
-        found = _in_a_process(program, RUNGS.index(idea), size, layers, steps, batch)
-        rows.append({"idea": idea, "sequences_per_s": found})
+        if idea != "bfloat16 products" or has_bfloat16_unit("cpu"):
+            found = _in_a_process(program, RUNGS.index(idea), size, layers, steps, batch)
+            rows.append({"idea": idea, "sequences_per_s": found})
     return rows
 
 
@@ -261,8 +273,8 @@ def costs(
 
 
 def precision_gap(label: str, steps: int = 2_000, batch: int = 32, every: int = 100) -> list[dict]:
-    """Loss of one training with either precision, from the same start on the same data, `every` steps."""
-    means = {name: _losses(label, name, steps, batch, every) for name in ("float32", "bfloat16")}
+    """Loss of one training with each of `precisions`, from the same start on the same data, `every` steps."""
+    means = {name: _losses(label, name, steps, batch, every) for name in precisions()}
     columns = zip(*means.values())
     return [
         {"model": label, "step": (i + 1) * every} | dict(zip(means, losses))
@@ -323,13 +335,15 @@ def verdict(what: str, ratio: float) -> str:
     return "aim reached" if reached(aim) else "reached" if reached(least) else "MISSED"
 
 
-def roofline(sizes=(64, 128, 256, 512, 1024, 2048), batch: int = 512, steps: int = 36) -> list[dict]:
+def roofline(
+    sizes=(64, 128, 256, 512, 1024, 2048), batch: int = 512, steps: int = 36, square: int = 4096
+) -> list[dict]:
     """GFLOP/s of a layer's recurrence against the operations it does for each byte it moves.
 
     Bytes: the weights once a step, forward and backward; per unit the state, four gates kept and read
-    back, products and gradients.
+    back, products and gradients. The machine's own rate is that of a product of `square` by `square`.
     """
-    machine = {"matrix_rate": matrix_rate(), "bandwidth": bandwidth()}
+    machine = {"products": precisions()[-1], "matrix_rate": matrix_rate(square), "bandwidth": bandwidth()}
     rows = []
     for size in sizes:
         weights, units = 2 * 2 * 3 * size**2, batch * size
@@ -388,15 +402,16 @@ def table(
         return {"what": what, "low": None, "high": None} | values | goals
 
     if "step" in parts:
-        for precision, short in (("bfloat16", "bf16"), ("float32", "fp32")):
+        for precision in reversed(precisions()):
             for label in labels:
-                yield row(f"training step {label}, {short}", training_step(label, precision, rounds, batch))
+                found = training_step(label, precision, rounds, batch)
+                yield row(f"training step {label}, {SHORT[precision]}", found)
     if "share" in parts:
         rate = matrix_rate()
         for label in labels:
             share = recurrence_rate(*SHAPES[label])
             values = {"baseline": rate, "ours": share, "ratio": share / rate}
-            yield row(f"share of the bf16 matrix rate, {label}", values)
+            yield row(f"share of the {SHORT[precisions()[-1]]} matrix rate, {label}", values)
     if "decode" in parts:
         for label in labels:
             yield row(f"greedy decoding {label}", decoding(label, rounds))

@@ -34,7 +34,7 @@ _SHORT = {
     "smoke": {
         "table": lambda: list(table(["step"], rounds=1, batch=8, labels=["MOSES 2x512"])),
         "ladder": lambda: ladder(size=32, layers=1, steps=4, batch=8, rungs=RUNGS[::3]),
-        "roofline": lambda: roofline((32, 64), 8, 4),
+        "roofline": lambda: roofline((32, 64), 8, 4, square=256),
         "costs": lambda: costs((8, 16), (2, 4), (16, 32)),
         "precision": lambda: precision_gap("MOSES 2x512", steps=2, batch=8, every=1),
         "released": lambda: released_progress("MOSES 2x512", minutes=0.01, batch=8),

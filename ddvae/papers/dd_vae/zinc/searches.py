@@ -11,7 +11,8 @@ from torch import Tensor
 from ....evaluation.codes import principal_axes
 from ....molecules.penalised_logp import score
 from ....optimization.acquisitions import Box
-from ....optimization.search import Evaluation, optimize
+from ....optimization.evaluations import Evaluation
+from ....optimization.search import optimize
 from ....optimization.sparse_gp import Hyperparameters, SparseGP
 from .codes import SEARCHES, SPREADS, Coded, _whole, axes, decodes, on_record, plane, regression, unseen
 
