@@ -128,10 +128,11 @@ def test_table_three_takes_published_runs_before_shorter_ones(monkeypatch):
     stored |= {"moses-ddvae-gaussian": ["full", "hours"], "moses-large-ddvae-gaussian": ["hours"]}
     stored |= {"moses-sweep-vae-triweight": ["hours"]}
     monkeypatch.setattr("ddvae.experiments.record.is_recorded", stored.__contains__)
-    monkeypatch.setattr(
-        "ddvae.experiments.record.recorded",
-        lambda name: [SimpleNamespace(name=name, budget=b) for b in stored[name]],
-    )
+
+    def recorded(name):
+        return [SimpleNamespace(name=name, budget=budget) for budget in stored[name]]
+
+    monkeypatch.setattr("ddvae.experiments.record.recorded", recorded)
 
     def names(found):
         return {method: [(run.name, run.budget) for run in runs] for method, runs in found.items()}
