@@ -83,7 +83,7 @@ class KernelProposal(Distribution):
         passed = (value - self._inside(value)).detach().sign()
         # Inside, z is at most 2: where loc + scale is rounded up from the middle of two numbers.
         over = (z - z.clamp(-1, 1)).detach().clamp(-1, 1)
-        return z + (2 * passed - over)
+        return z + (passed - over)
 
     @property
     def mean(self) -> Tensor:

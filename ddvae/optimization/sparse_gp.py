@@ -123,9 +123,7 @@ class SparseGP:
         try:
             found = _statistics(self._law, x, self._targets.enter(y))
         except (NanError, NotPSDError) as error:
-            raise ValueError(
-                f"hyper gives x and y no posterior ({error}); expected it fitted to such"
-            ) from None
+            raise ValueError("hyper gives x and y no posterior; expected it fitted to such data") from error
         self._factor, self._inner, self._weights = found["factor"], found["inner"], found["weights"]
 
     @classmethod
@@ -234,13 +232,14 @@ class SparseGP:
 
 
 def _checked(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    x, y = x.detach().double(), y.detach().double()
     if x.dim() != 2 or y.shape != x.shape[:1] or len(y) < 2 or not x.shape[1]:
         raise ValueError(
             f"x and y have shapes {tuple(x.shape)} and {tuple(y.shape)}; expected (N, D) and (N,), N >= 2"
         )
     if not ((x.abs() < 1e300).all() and y.isfinite().all()):
         raise ValueError("x or y holds entries that are no numbers; expected finite ones, codes below 1e300")
-    return x.detach().double(), y.detach().double()
+    return x, y
 
 
 def _check_hyper(name: str, hyper: Hyperparameters, x: Tensor) -> None:

@@ -223,10 +223,14 @@ def test_a_reader_that_has_gone_is_no_error(monkeypatch, tmp_path, capsys, words
     assert not capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["presets | head -n 1", "--help | true", "presets 2>&1 | true"])
-def test_a_reader_that_has_gone_in_a_shell(command):
+@pytest.mark.parametrize(
+    "command, unbuffered", [("presets | head -n 1", "1"), ("--help | true", ""), ("presets 2>&1 | true", "")]
+)
+def test_a_reader_that_has_gone_in_a_shell(command, unbuffered):
+    """Buffered output is written as Python ends."""
     words = f"{sys.executable} -m ddvae {command}; echo ${{PIPESTATUS[0]}} >&2"
-    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True)
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, env=environment)
     assert done.stderr == "0\n" and done.stdout.count("\n") == ("head" in command)
 
 

@@ -72,9 +72,12 @@ def test_what_the_support_says_is_outside_has_none(kernel, dtype):
     assert q.log_prob(torch.full_like(q.loc, math.nan)).isnan().all()
 
 
-@given(loc=st.floats(-1e30, 1e30), log_scale=st.floats(-30, 30), u=st.floats(0, 1))
-def test_quantiles_of_any_proposal_have_a_density(loc, log_scale, u):
-    loc, scale, u = torch.tensor(loc), torch.tensor(10.0**log_scale), torch.tensor(u)
+@given(
+    loc=st.floats(-1e30, 1e30), ulps=st.floats(0.2, 1e5), u=st.sampled_from([0.0, 1e-7, 0.3, 0.9999999, 1.0])
+)
+def test_quantiles_of_any_proposal_have_a_density(loc, ulps, u):
+    loc, u = torch.tensor(loc), torch.tensor(u)
+    scale = (loc.abs() * 2.0**-23 * ulps).clamp_min(1e-30)
     for kernel in KERNELS:
         q = KernelProposal(kernel, loc, scale)
         z = q.icdf(u)
@@ -119,6 +122,7 @@ def test_where_the_support_passes_the_range_of_the_dtype():
     z = q.rsample()
     assert q.support.upper_bound.isfinite().all() and z.isfinite().all() and q.support.check(z).all()
     assert (z == torch.finfo(torch.float16).max).any() and q.log_prob(z).isfinite().all()
+    assert (q.icdf(torch.ones_like(loc)) == torch.finfo(torch.float16).max).all()
     by_loc, by_scale = torch.autograd.grad(z.double().sum(), [loc, scale])
     assert (by_loc == 1).all() and (by_scale.abs() <= 1).all() and by_scale.unique().numel() > 500
 

@@ -60,6 +60,7 @@ TABLES = {
     "id|smiles|name\n1|CCO|x\n": (["CCO"], '"smiles" (2nd of 3), bar-separated'),
     "name; IUPAC,smiles\na,CCO\n": (["CCO"], '"smiles" (2nd of 2), comma-separated'),
     "the id,the smiles\n1,CCO\n": (["CCO"], '"the smiles" (2nd of 2), comma-separated'),
+    "name\tmy smiles\nacetic acid\tCC(=O)O\n": (["CC(=O)O"], '"my smiles" (2nd of 2), tab-separated'),
     "SMILES Name \nCCO ethanol\nCC acetic  acid\n": (["CCO", "CC"], '"SMILES" (1st of 2), blank-separated'),
     "Name   SMILES\nF1   CCO\nF2 CC\n": (["CCO", "CC"], '"SMILES" (2nd of 2), blank-separated'),
     "a,b,c,d,e,f,g,h,i,j,smiles\n,,,,,,,,,,CCO\n": (["CCO"], '"smiles" (11th of 11), comma-separated'),
@@ -161,6 +162,7 @@ LISTS = {
         "C%10CC%10",
     ],
     ")))\nC((1\n??\n#\n": [")))", "C((1", "??", "#"],  # of a poor model
+    "C??\n????\n": ["C??", "????"],
     "CCO\nethanol\nCC\n": ["CCO", "ethanol", "CC"],
     "CCO\r\nCC\r\n": ["CCO", "CC"],
     "CCO a\u2028b\nCC c\x0cd\n": ["CCO", "CC"],
@@ -192,6 +194,7 @@ REFUSED = {
     "id,name\n1,ethanol\n": "has columns id, name; expected one that holds SMILES, named smiles, ",
     "Name\tCAS\nethanol\t64-17-5\n": "has columns Name, CAS; expected one that holds SMILES",
     ",".join(f"x{n}" for n in range(40)) + "\n" + "1," * 39 + "1\n": "x11, ...; expected one that holds",
+    "id,drawn\nF1,CCO\nF2,CC\n": "has columns id, drawn; expected one that holds SMILES",
     "Compound,mp\nC1,1.5\nC2,7\n": "has columns Compound, mp;",
     "smiles\nethanol\nacetic acid\n": 'column "smiles" holds "ethanol"; expected SMILES',
     "id;smiles\n1;CHEMBL25\n": 'column "smiles" (2nd of 2) holds "CHEMBL25"; expected SMILES',
@@ -243,6 +246,25 @@ def test_names_among_molecules_are_not_learnt(written, capsys):
 def test_every_published_molecule_looks_like_one():
     strings = moses("test").drawn(3000).strings()
     assert all(map(_is_well_formed, strings)) and all(map(_is_like_smiles, strings))
+
+
+@pytest.mark.parametrize(
+    "string, well_formed",
+    [
+        ("C1CC1", True),
+        ("C%10CC%10", True),
+        ("*C[*:1]", True),
+        ("[2H]C[C@@H](F)/C=C/[nH+:3]", True),
+        ("C1CC", False),
+        ("C%10CC1", False),
+        ("CC(C", False),
+        ("C2H6O", False),
+        ("CCl[C", False),
+        ("C l", False),
+    ],
+)
+def test_molecules_and_identifiers_are_told_apart(string, well_formed):
+    assert _is_well_formed(string) == well_formed
 
 
 MADE = st.text("CNOFc1=()[]@", min_size=1, max_size=8)

@@ -254,7 +254,7 @@ LOADS = [
 ]
 
 
-@pytest.mark.parametrize("score", LOADS, ids=str)
+@pytest.mark.parametrize("score", LOADS, ids=range(len(LOADS)))
 def test_loading_is_held_against_no_molecule(score):
     """Of the first process and of those that follow it, which is no more than one for each that died."""
     chains = ["Cl", *CHAINS[:8], "CCl", "C" * 9]

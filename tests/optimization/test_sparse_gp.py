@@ -118,6 +118,7 @@ CODES = {
     "columns of all sizes": lambda n, d: normal(n, d) * torch.logspace(-8, 8, d),
     "one far": lambda n, d: torch.cat([normal(n - 1, d), torch.full((1, d), 1e12)]),
     "float32": lambda n, d: normal(n, d).float(),
+    "bits": lambda n, d: normal(n, d) > 0,
 }
 TARGETS = {
     "plain": lambda n: torch.arange(n).sin(),
@@ -150,7 +151,7 @@ def test_odd_data_give_finite_predictions(codes, shape, one_thread):
     for name, targets in TARGETS.items():
         y = targets(len(x))
         gp = SparseGP.fit(x, y, inducing=20, steps=10)
-        mean, variance = gp.predict(torch.cat([x, x[:1] / 2 + x[1:2] / 2]))
+        mean, variance = gp.predict(torch.cat([x, x[:1].double() / 2 + x[1:2].double() / 2]))
         assert mean.isfinite().all() and (mean.abs() <= 2 * y.double().abs().max()).all(), name
         assert variance.isfinite().all() and (variance > 0).all() and 0 < gp.noise < math.inf, name
         assert all(math.isfinite(value) for value in gp.judge(x, y).values()), name

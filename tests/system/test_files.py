@@ -63,7 +63,10 @@ def workbook():
 
 WRONG = {
     "UTF-16 without a mark": (TEXT.encode("utf-16-le"), "is no text; expected codes .*its byte order mark"),
-    "Latin 1": (b"CC x\nCCO \xe4thanol\n", "is no text; expected codes in UTF-8 .byte 0xe4 in line 2 is not"),
+    "Latin 1": (
+        b"CC x\nCCO \xe4thanol\nC\n",
+        "is no text; expected codes in UTF-8 .byte 0xe4 in line 2 is not",
+    ),
     "half of UTF-16": (TEXT.encode("utf-16")[:-1], "is no text; expected codes in UTF-16"),
     "picture": (b"\x89PNG\r\n\0\0", "is no text; expected codes"),
     "workbook": (workbook(), "is an Excel workbook or another zip archive; expected codes"),
