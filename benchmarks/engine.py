@@ -1,6 +1,6 @@
 """The sequence engine against the released way, in the same run; misses are printed as such.
 
-The training step takes real molecules, batches of 512, two threads; see `ddvae.speed`.
+The training step takes real molecules, batches of 512, two threads; see `speed.table`.
 """
 
 import argparse
@@ -8,8 +8,8 @@ import sys
 
 from timing import write_csv
 
-from ddvae.papers.dd_vae.speed.engine import PARTS, table
 from ddvae.papers.dd_vae.speed.recorded import MEASUREMENTS, record
+from ddvae.papers.dd_vae.speed.table import PARTS, table
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

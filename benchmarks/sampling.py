@@ -1,6 +1,6 @@
 """Draws a second of each kernel for a batch of codes: the paper's rejection sampler, ours, their ratio."""
 
-from ddvae.papers.dd_vae.speed.engine import sampling
+from ddvae.papers.dd_vae.speed.sampling import sampling
 
 if __name__ == "__main__":
     for row in sampling():

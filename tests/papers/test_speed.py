@@ -1,13 +1,17 @@
 """What chapter 8 measures: the baseline is the same function, the arithmetic of the rates is right."""
 
+import sys
+
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from ddvae.figures import speed as charts
+from ddvae.mathematics.kernels import KERNELS
 from ddvae.models.objectives import relaxed_elbo
 from ddvae.papers.dd_vae.presets import PRESETS
-from ddvae.papers.dd_vae.speed import engine as speed
+from ddvae.papers.dd_vae.speed import ladder, peak_memory, recurrence, table, training
+from ddvae.papers.dd_vae.speed.rates import rates
 from ddvae.papers.dd_vae.speed.recorded import MEASUREMENTS, measured
 from ddvae.papers.dd_vae.speed.released import RejectionSampler, Released, released_batches
 
@@ -22,7 +26,7 @@ def test_the_baseline_has_our_loss(preset, monkeypatch):
     torch.manual_seed(0)
     model = preset.model().double()
     released = Released(model).double()
-    monkeypatch.setattr("ddvae.proposals.KernelProposal.rsample", lambda q, shape=(): q.mean)
+    monkeypatch.setattr("ddvae.mathematics.proposals.KernelProposal.rsample", lambda q, shape=(): q.mean)
     batch = next(preset.molecules("test").first(64).batches(0, 4, seed=1))
     lengths = batch.tokens.shape[1] if batch.mask is None else batch.mask.sum(1)
     strings = [row[:n].long() for row, n in zip(batch.tokens, torch.as_tensor(lengths).expand(4))]
@@ -47,8 +51,6 @@ def test_the_baseline_learns_and_decodes(preset):
 @pytest.mark.parametrize("name", ["triangular", "tricube", "cosine"])
 def test_the_rejection_sampler_has_the_kernel(name):
     """Kolmogorov-Smirnov below 2.3 / sqrt(n): 5e-5 false alarms; the seed is fixed."""
-    from ddvae import KERNELS
-
     draws = RejectionSampler(KERNELS[name]).sample(20_000)
     u = KERNELS[name].cdf(draws.double().sort().values)
     assert (u - (torch.arange(20_000) + 0.5) / 20_000).abs().max() < 2.3 / 20_000**0.5
@@ -66,7 +68,7 @@ def test_rates_are_objects_a_second(monkeypatch):
 
         return done
 
-    found = speed.rates(work(10, [3600, 1, 2, 4]), work(40, [3600, 1, 1, 1]), rounds=3)
+    found = rates(work(10, [3600, 1, 2, 4]), work(40, [3600, 1, 1, 1]), rounds=3)
     assert found == {"baseline": 5, "ours": 40, "ratio": 8, "low": 4, "high": 16}
 
 
@@ -95,21 +97,23 @@ def test_without_a_unit_nothing_is_bfloat16(unit, monkeypatch):
     """Neither what is computed nor what rows say; with one, both are."""
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": unit})
     monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
-    works = [lambda: speed.matrix_rate(16), lambda: speed.recurrence_rate(16, 2, 3, batch=4)]
-    for work in [*works, lambda: speed.costs((4,), (3,), (16,))]:
+    works = [lambda: recurrence.matrix_rate(16), lambda: recurrence.recurrence_rate(16, 2, 3, batch=4)]
+    for work in [*works, lambda: recurrence.costs((4,), (3,), (16,))]:
         with Dtypes() as found:
             work()
         assert (torch.bfloat16 in found.seen) == unit and torch.float32 in found.seen
-    for name in ("matrix_rate", "recurrence_rate", "_in_a_process"):
-        monkeypatch.setattr(speed, name, lambda *_: 1.0)
-    monkeypatch.setattr(speed, "training_step", lambda *_: {"ratio": 1.0})
-    monkeypatch.setattr(speed, "_losses", lambda *_: [1.0])
+    for module in (recurrence, table):
+        for name in ("matrix_rate", "recurrence_rate"):
+            monkeypatch.setattr(module, name, lambda *_: 1.0)
+    monkeypatch.setattr(ladder, "number_of_a_process", lambda *_: 1.0)
+    monkeypatch.setattr(table, "training_step", lambda *_: {"ratio": 1.0})
+    monkeypatch.setattr(training, "_losses", lambda *_: [1.0])
     for rows, plain in (
-        (speed.ladder(), "memory used again"),
-        (speed.roofline((16,)), "hidden units"),
-        (list(speed.table(["step"])), "training step MOSES 2x512, fp32"),
-        (list(speed.table(["share"])), "share of the"),
-        (speed.precision_gap("MOSES 2x512"), "float32"),
+        (ladder.ladder(), "memory used again"),
+        (recurrence.roofline((16,)), "hidden units"),
+        (list(table.table(["step"])), "training step MOSES 2x512, fp32"),
+        (list(table.table(["share"])), "share of the"),
+        (training.precision_gap("MOSES 2x512"), "float32"),
     ):
         assert plain in str(rows) and ("bf16" in str(rows) or "bfloat16" in str(rows)) == unit
 
@@ -120,11 +124,11 @@ def test_measurements_are_recorded(name):
 
 
 def test_verdicts():
-    assert speed.verdict("kernel sampling", 9.9) == "MISSED"
-    assert speed.verdict("kernel sampling", 10) == "reached"
-    assert speed.verdict("training step MOSES 2x512, bf16", 20) == "aim reached"
-    assert speed.verdict("peak memory of a step ZINC 1x1024", 1.1) == "MISSED"
-    assert speed.verdict("peak memory of a step ZINC 1x1024", 0.4) == "aim reached"
+    assert table.verdict("kernel sampling", 9.9) == "MISSED"
+    assert table.verdict("kernel sampling", 10) == "reached"
+    assert table.verdict("training step MOSES 2x512, bf16", 20) == "aim reached"
+    assert table.verdict("peak memory of a step ZINC 1x1024", 1.1) == "MISSED"
+    assert table.verdict("peak memory of a step ZINC 1x1024", 0.4) == "aim reached"
 
 
 def test_precisions_stay_together():
@@ -136,10 +140,29 @@ def test_precisions_stay_together():
     assert all(abs(row["bfloat16"] / row["float32"] - 1) < 0.03 for row in rows)
 
 
+def test_a_rung_is_measured_in_its_own_process():
+    (row,) = ladder.ladder(size=16, layers=1, steps=3, batch=4, rungs=ladder.RUNGS[:1])
+    assert row["idea"] == "packed nn.GRU, mixed lengths" and row["sequences_per_s"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_is_measured_in_processes_of_their_own():
+    found = peak_memory.peak_memory("MOSES 2x512")
+    assert found["baseline"] > 100 and found["ratio"] == found["ours"] / found["baseline"] < 1
+
+
+def test_unknown_parts_are_named():
+    with pytest.raises(
+        ValueError, match="part is 'speed'; expected some of step, share, decode, sample, memory"
+    ):
+        next(table.table(["share", "speed"]))
+
+
 def test_charts_hold_the_numbers():
-    ladder = measured("ladder", "recorded")
-    fig = charts.ladder_bars(ladder)
-    assert list(fig.data[0].x) == [row["sequences_per_s"] for row in ladder]
+    rows = measured("ladder", "recorded")
+    fig = charts.ladder_bars(rows)
+    assert list(fig.data[0].x) == [row["sequences_per_s"] for row in rows]
     rows = [{"minutes": 1.0, "exact": 0.1}, {"minutes": 2.0, "exact": 0.4}]
     fig = charts.progress_lines({"A": rows}, {"A": rows[:1]})
     assert [t.name for t in fig.data] == ["A, this engine", "A, released way"]

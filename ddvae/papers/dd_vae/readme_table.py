@@ -6,10 +6,9 @@ from ...book.statistics import mean, spread
 from ...experiments.record import Record, recorded
 from .audit.differences import DIFFERENCES, audit_row
 from .kl_tables import divergences
-from .presets import PRESETS
 from .printed import PRINTED
-from .speed.engine import MODELS
 from .speed.recorded import measured
+from .speed.training import MODELS, published
 from .table_three import LEVELS, METRICS, Cell, curves_of, small_runs, table_runs, table_three
 from .theorem_one import theorem_one
 from .zinc.codes import on_record, zinc_models
@@ -160,10 +159,10 @@ def _digits() -> list[Item]:
 
 def _moses() -> list[Item]:
     """A row a method and accuracy; where no run of the published size comes to it, of the smaller ones."""
-    published, small = table_runs(), small_runs()
-    sizes = [(word, one, table_three(curves_of(one))) for word, one in (("", published), (", small", small))]
+    large, small = table_runs(), small_runs()
+    sizes = [(word, runs, table_three(curves_of(runs))) for word, runs in (("", large), (", small", small))]
     rows = []
-    for title in published:
+    for title in large:
         for level in LEVELS:
             for word, runs, values in sizes:
                 cells = [Cell(title, metric, level) for metric in METRICS]
@@ -199,8 +198,7 @@ def _beyond() -> list[Item]:
     counts = ", ".join(f"{favours.count(who)} {who}" for who in ("the code", "the text", "nobody", "unknown"))
     ratios = {row["what"]: row["ratio"] for row in measured("table", "recorded")}
     step = [
-        f"{ratios[f'training step {label}, bf16']:.0f}x ({PRESETS[name].collection})"
-        for label, name in MODELS.items()
+        f"{ratios[f'training step {label}, bf16']:.0f}x ({published(label).collection})" for label in MODELS
     ]
     return [
         Item(

@@ -8,8 +8,11 @@ import torch
 from ....system.files import replace_file
 from ....system.locations import runs
 from ....system.provenance import provenance
-from .engine import MODELS, RUNGS, costs, ladder, precision_gap, released_progress, roofline, table
+from .ladder import RUNGS, ladder
 from .moses_parity import parity
+from .recurrence import costs, roofline
+from .table import table
+from .training import MODELS, precision_gap, released_progress
 
 __all__ = ["MEASUREMENTS", "measured", "record"]
 
