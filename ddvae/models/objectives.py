@@ -129,6 +129,7 @@ def moment_gap(z: Tensor, prior: Distribution) -> Tensor:
         z: Codes (N, D) of different sequences, N from 2.
         prior: Over codes, with a mean and a variance.
 
+    >>> from ddvae.models.priors import StandardNormal
     >>> moment_gap(torch.tensor([[-1.0], [1.0]]), StandardNormal(1)())
     tensor(0.)
     """

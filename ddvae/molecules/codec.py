@@ -22,7 +22,7 @@ class Codec:
         vocabulary: What its tokens mean.
         precision: "bfloat16", where the device has a unit for it, or "float32".
 
-    >>> from ddvae.records import load_codec
+    >>> from ddvae import load_codec
     >>> codec = load_codec("data/runs/zinc-large-ddvae-tricube/seed1")  # doctest: +SKIP
     >>> codec.decode(codec.encode(["CCO"]))  # doctest: +SKIP
     ['CCO']

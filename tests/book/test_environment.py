@@ -23,7 +23,7 @@ def test_conda_and_pip_agree():
     asked = project["dependencies"] + [
         r for extra in project["optional-dependencies"].values() for r in extra
     ]
-    pip = dict(map(split, asked))
+    pip = dict(split(one) for one in asked if not one.startswith("ddvae["))
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     conda = dict(split(d) for d in environment["dependencies"] if isinstance(d, str))
     renamed = {
@@ -31,6 +31,7 @@ def test_conda_and_pip_agree():
         "pytorch-cpu": "torch",
         "python-kaleido": "kaleido",
         "fcd_torch": "fcd-torch",
+        "python-build": "build",
     }
     conda = {renamed.get(name, name): version for name, version in conda.items()}
     assert conda.pop("python") == ">=3.11" and project["requires-python"] == ">=3.11"

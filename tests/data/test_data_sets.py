@@ -148,10 +148,11 @@ def test_half_a_download_is_no_reason_for_the_stand_in(monkeypatch, tmp_path):
     def refuse(address, name, folder):
         raise ConnectionError(name)
 
-    (tmp_path / "train-images-idx3-ubyte.gz").touch()
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "train-images-idx3-ubyte.gz").touch()
     monkeypatch.delenv("DDVAE_DATA", raising=False)
     monkeypatch.setattr(sources, "_download", refuse)
-    monkeypatch.setattr(sources, "cache", lambda collection: tmp_path)
+    monkeypatch.setenv("DDVAE_CACHE", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="MNIST's test files could not be downloaded"):
         binary_mnist("test")
 
@@ -162,7 +163,7 @@ def test_without_a_network_the_stand_in_says_so(monkeypatch, tmp_path):
 
     monkeypatch.delenv("DDVAE_DATA", raising=False)
     monkeypatch.setattr(sources, "_download", refuse)
-    monkeypatch.setattr(sources, "cache", lambda collection: tmp_path)
+    monkeypatch.setenv("DDVAE_CACHE", str(tmp_path))
     with pytest.warns(UserWarning, match=r"no network .*: small digits stand in for MNIST"):
         train, test = binary_mnist("train"), binary_mnist("test")
     assert "stand-in" in train.source and len(train) + len(test) == 1797

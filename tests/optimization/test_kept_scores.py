@@ -17,8 +17,8 @@ from ddvae.optimization.kept_scores import EVALUATIONS, SETTINGS, START_SCORES, 
 
 CHAINS = ["C" * i for i in range(1, 21)]
 SCORING = """import sys, user_scores
-from ddvae.kept_scores import start_scores
-from ddvae.objective import GuardedScore
+from ddvae.optimization.kept_scores import start_scores
+from ddvae.optimization.guarded_score import GuardedScore
 limit = None if sys.argv[2] == "here" else 20.0
 with GuardedScore(user_scores.recorded, limit) as score:
     start_scores(score, ["C" * i for i in range(1, 21)], sys.argv[1], resume=True)

@@ -73,7 +73,7 @@ def test_a_kept_process_serves_many_calls(monkeypatch):
 
 
 OWNER = """import os, psutil, signal, sys
-from ddvae.score import parts
+from ddvae.molecules.penalised_logp import parts
 parts(["C"])
 print(*(child.pid for child in psutil.Process().children(recursive=True)), flush=True)
 if sys.argv[1] == "killed":
@@ -93,7 +93,7 @@ def test_a_kept_process_ends_with_its_owner(end):
 
 
 FORK = """import os
-from ddvae.score import score
+from ddvae.molecules.penalised_logp import score
 known = score(["CCO"])
 child = os.fork()
 if not child:
@@ -177,7 +177,7 @@ def test_a_warm_process_keeps_what_its_function_keeps():
 
 
 LEFT = """import os, sys, signal
-from ddvae.workers import WarmProcess
+from ddvae.system.warm_process import WarmProcess
 process = WarmProcess(os.getpgid)
 process.call(0, 30.0)
 print(process._process.pid, flush=True)
