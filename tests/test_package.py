@@ -123,7 +123,14 @@ def test_extras_bring_what_their_wings_import():
     brought = {library: extras.extra_of(library) for ones in OWNERS.values() for library in ones}
     own = {"widgets": "widgets", "book": "book", "optimization": "optimize", "figures": "widgets"}
     for wing, libraries in OWNERS.items():
-        for library in libraries - {"moses", "kaleido", "IPython", "traitlets"}:
+        for library in libraries - {
+            "moses",
+            "kaleido",
+            "IPython",
+            "traitlets",
+            "ipykernel",
+            "jupyter_client",
+        }:
             assert brought[library] == own.get(wing, "molecules"), library
     assert brought["kaleido"] == "book" and brought["moses"] is None
 

@@ -96,6 +96,7 @@ def profile(
     """
     strings = checked_strings(smiles)
     distinct = list(dict.fromkeys(string for string in strings if string))
+    traits([])  # a library that is missing is named here, not lost with another process
     found, lost = map_chunks(
         traits, distinct, n_jobs=n_jobs, time_limit=time_limit, label="RDKit" if progress else None, keep=True
     )
