@@ -124,6 +124,20 @@ class View:
         self.page.set_default_timeout(300_000)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("console", self._listen)
+        self.asked = set()
+        self.page.on("websocket", self._follow)
+
+    def _follow(self, socket):
+        """Keeps the names of messages with which the kernel has not yet done."""
+
+        def names(frame, what):
+            words = frame if isinstance(frame, str) else frame.decode("latin-1")
+            return re.findall(r'"msg_id": ?"([^"]+)"', words) if re.search(what, words) else []
+
+        idle = '"execution_state": ?"idle"'
+        socket.on("framesent", lambda frame: self.asked.update(names(frame, "")[:1]))
+        socket.on("framereceived", lambda frame: self.asked.difference_update(names(frame, idle)))
+        socket.on("close", lambda _: self.asked.clear())
 
     def _listen(self, said):
         """Keeps errors, but for what other hosts did not deliver: tests run without them."""
@@ -144,9 +158,9 @@ class View:
 
     def copied(self):
         """The widget that the copied code makes."""
-        self.page.get_by_role("button", name=re.compile("Copy the code|Copied")).click()
-        self.page.get_by_role("button", name="Copied").wait_for()
-        code = self.page.evaluate("navigator.clipboard.readText()")
+        self.page.evaluate("navigator.clipboard.writeText('')")
+        self.page.get_by_role("button", name="Copy the code").click()
+        code = self.page.wait_for_function("navigator.clipboard.readText()").json_value()
         self.page.get_by_role("button", name="Copy the code").wait_for()
         return eval(code, {self.kind.__name__: self.kind})
 
@@ -164,15 +178,13 @@ class View:
         self.page.mouse.up()
 
     def settle(self):
-        """Waits until no more comes from the kernel; a served page does not tell whether it is at work."""
-        told = self.page.evaluate("Boolean(window.jupyterapp?.shell?.currentWidget?.sessionContext)")
+        """Waits until the kernel has done with all that it was asked, and nothing more is asked or shown."""
         before, quiet = None, 0
-        for _ in range(200):
+        for _ in range(3_000):
             self.page.wait_for_timeout(200)
-            idle = not told or self.page.evaluate(READY)
             now = self.page.evaluate(f"[document.body.innerText, {SHOWN}.map((image) => image.src)]")
-            quiet = quiet + 1 if idle and now == before else 0
-            if quiet == (3 if told else 5):  # a slider sends its next value once the kernel has answered
+            quiet = quiet + 1 if not self.asked and now == before else 0
+            if quiet == 3:  # a slider sends its next value once the kernel has answered
                 return
             before = now
         raise AssertionError("the page does not come to rest")

@@ -67,6 +67,7 @@ def execute(
         "kernel_manager_class": _own_kernel(),
         "resources": {"metadata": {"path": str(locations.notebooks())}},
         "progress_bar": False,
+        "start_timeout": 600,  # a minute is little where all cores are busy
     }
     paths = os.fspath(source), os.fspath(target)
     for attempt in ("first", "last"):

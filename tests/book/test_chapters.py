@@ -12,7 +12,6 @@ CHAPTERS = chapters()
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
 @pytest.mark.by_itself
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_runs_at_smoke(tmp_path, monkeypatch, name):

@@ -44,7 +44,6 @@ def reproduce(root, **environment):
     return files(root / "reproduced" / CHAPTER)
 
 
-@pytest.mark.timeout(600)
 def test_committed_files_stay_as_they_are(checkout):
     committed = files(checkout / "figures" / CHAPTER)
     assert {"ladder.png", "goals.csv", "goals.md", "goals.tex"} < set(committed)
@@ -59,7 +58,6 @@ def test_committed_files_stay_as_they_are(checkout):
         }
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.skipif(BROWSER is None, reason="needs Chromium or Chrome")
 def test_with_a_browser_too(checkout):
     written = reproduce(checkout)

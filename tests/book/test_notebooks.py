@@ -99,7 +99,6 @@ def test_ends_in_a_comparison_and_says_what_to_try(path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
 @pytest.mark.by_itself
 @each
 def test_committed_outputs_are_reproduced(path):
@@ -110,6 +109,6 @@ def test_committed_outputs_are_reproduced(path):
     environment = os.environ | {"PYTEST_ADDOPTS": "", "BROWSER_PATH": os.devnull}
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "-q", str(path)]
     command += ["-p", "no:cacheprovider", "-W", "default"]
-    command += ["--override-ini", "addopts=", "--override-ini", "timeout=3600"]
+    command += ["--override-ini", "addopts=", "--nbval-kernel-startup-timeout", "600"]
     found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
     assert found.returncode == 0, found.stdout[-4000:]

@@ -117,7 +117,6 @@ WORKS = [Optimisation, *([Training, Reproduction] if FAULTS >= 30 else [])]
 """The suite's time is short, and `test_train` and `test_book` interrupt the other two."""
 
 
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("work", WORKS)
 def test_killed_at_random_moments_nothing_finished_is_lost(work, tmp_path):
     moments = random.Random(work.__name__)

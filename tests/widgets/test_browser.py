@@ -23,7 +23,6 @@ pytestmark = [
         reason=f"found none of the browsers {', '.join(BROWSERS)}",
     ),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.timeout(3600),
     pytest.mark.slow,
 ]
 
