@@ -1,6 +1,7 @@
 """Settings of all tests: data, threads, hypothesis."""
 
 import os
+import signal
 from pathlib import Path
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one process a core: threads would fight over them
@@ -11,6 +12,8 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parents[1]
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs start with it ignored
 
 if os.environ.get("DDVAE_DATA"):  # notebooks and temporary folders are elsewhere
     os.environ["DDVAE_DATA"] = str(Path(os.environ["DDVAE_DATA"]).resolve())

@@ -255,7 +255,7 @@ LOADS = [
 
 @pytest.mark.parametrize("score", LOADS, ids=range(len(LOADS)))
 def test_loading_is_held_against_no_molecule(score, monkeypatch):
-    """Of the first process and of those that follow it, which is no more than one for each that died."""
+    """Of the first process and of those that follow it, which are no more than the score brings down."""
     chains = ["Cl", *CHAINS[:8], "CCl", "C" * 9]
     started, start = [], WarmProcess._start
     monkeypatch.setattr(WarmProcess, "_start", lambda process: (started.append(process), start(process)))
@@ -265,7 +265,8 @@ def test_loading_is_held_against_no_molecule(score, monkeypatch):
     chlorine = score in LOADS[6:9]
     assert again == ["scored"] * 3
     assert found == ["failed" if chlorine and "Cl" in one else "scored" for one in chains]
-    assert len(started) == (5 if score is user_scores.dying_model else 1)
+    deaths = found.count("failed") if score is user_scores.dying_model else 0
+    assert 1 + deaths <= len(started) <= 1 + 2 * deaths  # of a group, whose size follows the time, and alone
 
 
 def test_loading_has_a_limit_of_its_own(monkeypatch):

@@ -51,9 +51,12 @@ PRINTED = read_printed(Path(__file__).with_name("printed.csv"))
 
 
 def moses_baselines() -> list[dict[str, str | float]]:
-    """MOSES' metrics of its own baselines: a row a metric, a column a model.
+    """MOSES' metrics of its own baselines: a row a metric, a column a model; NaN where its authors give none.
 
     Source: Polykovskiy et al. (2018a), see data/README.md.
     """
     with open(Path(__file__).with_name("moses_baselines.csv"), newline="") as file:
-        return [{k: v if k == "metric" else float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        return [
+            {k: v if k == "metric" else float(v or math.nan) for k, v in row.items()}
+            for row in csv.DictReader(file)
+        ]
