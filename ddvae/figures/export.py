@@ -7,14 +7,21 @@ import functools
 import io
 import threading
 import warnings
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import plotly.graph_objects as go
 
 from ..system.files import replace_file
 
+if TYPE_CHECKING:
+    from kaleido import Kaleido
+
 __all__ = ["mimebundle", "plotly_javascript", "save_figure", "static_image", "with_palette"]
+
+Result = TypeVar("Result")
 
 
 def static_image(fig: go.Figure, kind: str = "png") -> bytes | None:
@@ -59,7 +66,7 @@ class _Browser:
     Plotly's way to keep a browser, kaleido's server, waits for ever for one that does not start.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.kaleido = self._wait_for(self._opened())
@@ -69,14 +76,14 @@ class _Browser:
         options = {"format": kind, "scale": 1.5 if kind == "png" else 1}
         return self._wait_for(self.kaleido.calc_fig(fig, options))
 
-    async def _opened(self):
+    async def _opened(self) -> "Kaleido":
         import kaleido
 
         browser = kaleido.Kaleido(mathjax=False)  # which it would look for on the Internet
         await asyncio.wait_for(browser.open(), 60)
         return browser
 
-    def _wait_for(self, coroutine):
+    def _wait_for(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
 
 

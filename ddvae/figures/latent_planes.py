@@ -60,10 +60,11 @@ def brick_maps(maps: list[BrickMap], columns: int = 3, panel: int = 480) -> go.F
         place = {"row": i // columns + 1, "col": i % columns + 1}
         coarser = -(-len(brick_map.labels) // panel)  # squares below a pixel would break the borders
         fig.add_trace(_brick_image(brick_map.labels[::coarser, ::coarser], brick_map.side), **place)
-        if brick_map.loc is not None:
-            fig.add_trace(_outlines(brick_map, legend=i == 0), **place)
+        if brick_map.loc is not None and brick_map.scale is not None:
+            outlines = _outlines(brick_map.loc, brick_map.scale, brick_map.outline, legend=i == 0)
+            fig.add_trace(outlines, **place)
         if brick_map.decoded is not None:
-            fig.add_trace(_brick_text(brick_map, panel), **place)
+            fig.add_trace(_brick_text(brick_map.labels, brick_map.side, brick_map.decoded, panel), **place)
         limits = [-brick_map.side, brick_map.side]
         fig.update_xaxes(range=limits, title="z<sub>1</sub>", showgrid=False, **place)
         title = "z<sub>2</sub>" if place["col"] == 1 else None
@@ -155,13 +156,13 @@ def _image(picture: Image.Image, low: float, high: float) -> go.Image:
     )
 
 
-def _outlines(brick_map: BrickMap, legend: bool) -> go.Scatter:
+def _outlines(loc: np.ndarray, scale: np.ndarray, outline: str, legend: bool) -> go.Scatter:
     angle = np.linspace(0, 2 * np.pi, 33)
-    if brick_map.outline == "box":
+    if outline == "box":
         shape = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]], dtype=float)
     else:
         shape = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    paths = brick_map.loc[:, None] + brick_map.scale[:, None] * shape
+    paths = loc[:, None] + scale[:, None] * shape
     paths = np.concatenate([paths, np.full((len(paths), 1, 2), np.nan)], axis=1).reshape(-1, 2)
     return go.Scatter(
         x=paths[:, 0].astype(np.float32),
@@ -174,21 +175,21 @@ def _outlines(brick_map: BrickMap, legend: bool) -> go.Scatter:
     )
 
 
-def _brick_text(brick_map: BrickMap, panel: int) -> go.Scatter:
+def _brick_text(labels: np.ndarray, side: float, decoded: np.ndarray, panel: int) -> go.Scatter:
     """String and probability where each region has most room, if it has enough."""
-    depth = _depth(brick_map.labels) * (0.9 * panel / len(brick_map.labels))
-    centre = brick_map.side * ((np.arange(len(depth)) + 0.5) / len(depth) * 2 - 1)
+    depth = _depth(labels) * (0.9 * panel / len(labels))
+    centre = side * ((np.arange(len(depth)) + 0.5) / len(depth) * 2 - 1)
     trained = (np.abs(centre)[:, None] < 1) & (np.abs(centre) < 1)
     x, y, text = [], [], []
-    for label in np.unique(brick_map.labels[brick_map.labels < 64]):
-        region = brick_map.labels == label
+    for label in np.unique(labels[labels < 64]):
+        region = labels == label
         inside = region & trained
         room = np.where(inside if depth[inside].max(initial=0) > 16 else region, depth, 0)
         if room.max() < 16:
             continue
         middle = np.argwhere(room == room.max())
         i, j = middle[np.abs(middle - middle.mean(0)).sum(1).argmin()]
-        share = f"<br>{100 * brick_map.decoded[label]:.1f} %" if room.max() > 17 else ""
+        share = f"<br>{100 * decoded[label]:.1f} %" if room.max() > 17 else ""
         x.append(centre[i])
         y.append(centre[j])
         text.append(f"{label:06b}{share}")

@@ -26,10 +26,12 @@ def redraw(live: go.FigureWidget, fig: go.Figure, on_point: Callable[[Any], None
         live.add_traces(fig.data)
         live.update_layout(fig.layout, overwrite=True)
 
-    def answer(trace, points, _) -> None:
+    if on_point is None:
+        return
+
+    def answer(trace: Any, points: Any, _: object) -> None:
         if trace.customdata is not None and points.point_inds:
             on_point(trace.customdata[points.point_inds[0]])
 
-    if on_point is not None:
-        for trace in live.data:
-            trace.on_hover(answer)
+    for trace in live.data:
+        trace.on_hover(answer)

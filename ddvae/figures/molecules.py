@@ -1,10 +1,15 @@
 """Molecules drawn: curves of training, maps of a latent space, searches in it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
+import plotly.graph_objects as go
 
 from .style import COLOURS, figure
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = [
     "aggregate_bars",
@@ -22,9 +27,9 @@ def quality_lines(
     runs: dict[str, list[list[dict]]],
     x: str,
     x_title: str,
-    lines: dict[str, dict[str, tuple]] | None = None,
+    lines: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] | None = None,
     keys: Sequence[str] = ("FCD/Test", "SNN/Test"),
-):
+) -> go.Figure:
     """Metrics of each method's snapshots: a panel a metric.
 
     Args:
@@ -59,7 +64,7 @@ def _opacity(rows: list[dict], key: str) -> list[float]:
     return [1 if i >= np.argmax(accuracy) else 0.25 for i, row in enumerate(rows) if key in row]
 
 
-def training_lines(rows: list[dict]):
+def training_lines(rows: list[dict]) -> go.Figure:
     """Accuracy and nats of training batches against epochs, of the rows of a run's log."""
     titles = ["sequence-wise accuracy (%)", "KL (nats a molecule)"]
     fig = figure(1, 2, titles=titles, width=960, height=360, horizontal_spacing=0.1)
@@ -74,7 +79,9 @@ def training_lines(rows: list[dict]):
     return fig
 
 
-def property_histograms(samples: dict, reference: dict, units: dict[str, str]):
+def property_histograms(
+    samples: Mapping[str, "ArrayLike"], reference: Mapping[str, "ArrayLike"], units: dict[str, str]
+) -> go.Figure:
     """Densities of properties of samples over those of a reference set, a panel each.
 
     Args:
@@ -106,7 +113,7 @@ def property_histograms(samples: dict, reference: dict, units: dict[str, str]):
     return fig
 
 
-def validity_line(distance, valid, groups: int = 10):
+def validity_line(distance: "ArrayLike", valid: "ArrayLike", groups: int = 10) -> go.Figure:
     """Share of valid molecules against the distance of their codes, with 95 % intervals (Wilson).
 
     Args:
@@ -130,7 +137,7 @@ def validity_line(distance, valid, groups: int = 10):
     return fig
 
 
-def aggregate_bars(mean, variance):
+def aggregate_bars(mean: "ArrayLike", variance: "ArrayLike") -> go.Figure:
     """Mean and variance of the aggregate proposal by dimension, those of the prior dashed."""
     order = np.argsort(np.asarray(variance))[::-1]
     fig = figure(1, 2, titles=["mean", "variance"], width=960, height=340)
@@ -142,7 +149,7 @@ def aggregate_bars(mean, variance):
     return fig
 
 
-def plane_map(valid, distinct, side: float):
+def plane_map(valid: "ArrayLike", distinct: "ArrayLike", side: float) -> go.Figure:
     """A plane through the latent space: where codes decode to molecules, borders between these drawn.
 
     Args:
@@ -166,7 +173,7 @@ def plane_map(valid, distinct, side: float):
     return fig
 
 
-def search_lines(searches: dict[str, list], title: str = "best score so far"):
+def search_lines(searches: dict[str, list[np.ndarray]], title: str = "best score so far") -> go.Figure:
     """Best score against molecules scored: the mean over seeds, and the range between them shaded.
 
     Args:
@@ -193,7 +200,7 @@ def search_lines(searches: dict[str, list], title: str = "best score so far"):
     return fig
 
 
-def search_map(rows: list[dict], known: dict[str, list] | None = None):
+def search_map(rows: list[dict], known: dict[str, list] | None = None) -> go.Figure:
     """Where a search looked, on the two principal axes of the known codes, and the path of its best molecule.
 
     Args:
@@ -220,7 +227,8 @@ def search_map(rows: list[dict], known: dict[str, list] | None = None):
         here = [row for row in rows if row["round"] == index and row["status"] == "scored"]
         look = {"size": 8, "color": COLOURS[(index - 1) % len(COLOURS)], "symbol": index - 1}
         fig.add_scatter(**_places(here), **_hover(here), mode="markers", marker=look, name=f"round {index}")
-    path, best = [], -np.inf
+    path: list[dict] = []
+    best = -np.inf
     for row in rows:
         if row["status"] == "scored" and row["score"] > best:
             path, best = [*path, row], row["score"]

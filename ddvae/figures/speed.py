@@ -2,6 +2,8 @@
 
 from itertools import groupby
 
+import plotly.graph_objects as go
+
 from .style import COLOURS, figure
 
 __all__ = [
@@ -13,7 +15,7 @@ __all__ = [
 ]
 
 
-def ladder_bars(rows: list[dict]):
+def ladder_bars(rows: list[dict]) -> go.Figure:
     """Sequences a second as one idea after another is added, the first at the top."""
     fig = figure(height=380)
     rates = [row["sequences_per_s"] for row in rows]
@@ -31,7 +33,7 @@ def ladder_bars(rows: list[dict]):
     return fig
 
 
-def roofline_chart(rows: list[dict]):
+def roofline_chart(rows: list[dict]) -> go.Figure:
     """GFLOP/s of the recurrence under the machine's two roofs: its matrix unit and its memory."""
     machine = rows[0]
     x = [row["operations_per_byte"] for row in rows]
@@ -57,7 +59,7 @@ def roofline_chart(rows: list[dict]):
     return fig
 
 
-def cost_lines(rows: list[dict]):
+def cost_lines(rows: list[dict]) -> go.Figure:
     """Milliseconds against each size, the hidden units squared, with the line through the largest."""
     groups = {axis: list(found) for axis, found in groupby(rows, key=lambda row: row["axis"])}
     titles = [f"{axis} squared" if axis == "hidden units" else axis for axis in groups]
@@ -82,7 +84,7 @@ def cost_lines(rows: list[dict]):
     return fig
 
 
-def precision_lines(rows: list[dict]):
+def precision_lines(rows: list[dict]) -> go.Figure:
     """Loss of one training with either precision, and distances from the first in percent."""
     fig = figure(1, 2, titles=["loss", "distance from float32 (%)"], width=960, height=380)
     x = [row["step"] for row in rows]
@@ -99,7 +101,7 @@ def precision_lines(rows: list[dict]):
     return fig
 
 
-def progress_lines(ours: dict[str, list[dict]], released: dict[str, list[dict]]):
+def progress_lines(ours: dict[str, list[dict]], released: dict[str, list[dict]]) -> go.Figure:
     """Sequence-wise accuracy against minutes of training, one colour a data set, the released way dashed.
 
     Args:
@@ -109,9 +111,8 @@ def progress_lines(ours: dict[str, list[dict]], released: dict[str, list[dict]])
     lines = [(name, "this engine", rows) for name, rows in ours.items()]
     lines += [(name, "released way", rows) for name, rows in released.items()]
     for i, (name, way, rows) in enumerate(lines):
-        line = {"color": COLOURS[i % len(ours)]}
-        if way == "released way":
-            line |= {"dash": "dot", "width": 3}
+        dotted = {"dash": "dot", "width": 3} if way == "released way" else {}
+        line = {"color": COLOURS[i % len(ours)], **dotted}
         x, y = [row["minutes"] for row in rows], [100 * row["exact"] for row in rows]
         mode = "lines" if way == "released way" else "lines+markers"
         fig.add_scatter(x=x, y=y, name=f"{name}, {way}", mode=mode, line=line)

@@ -1,9 +1,15 @@
 """The house style of figures and how they are shown and saved."""
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import plotly.graph_objects as go
 import plotly.io as pio
 from plotly.subplots import make_subplots
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 __all__ = ["COLOURS", "curves", "figure"]
 
@@ -32,7 +38,14 @@ _LAYOUT = {
 }
 
 
-def figure(rows: int = 1, columns: int = 1, titles=None, width=760, height=460, **kwargs) -> go.Figure:
+def figure(
+    rows: int = 1,
+    columns: int = 1,
+    titles: Sequence[str] | None = None,
+    width: int = 760,
+    height: int = 460,
+    **kwargs: Any,
+) -> go.Figure:
     """An empty figure in the house style.
 
     Args:
@@ -48,7 +61,15 @@ def figure(rows: int = 1, columns: int = 1, titles=None, width=760, height=460, 
     return fig
 
 
-def curves(x, lines: dict, x_title: str, y_title: str, title: str | None = None, **size) -> go.Figure:
+def curves(
+    x: "ArrayLike",
+    lines: Mapping[str, "ArrayLike"],
+    x_title: str,
+    y_title: str,
+    title: str | None = None,
+    width: int = 760,
+    height: int = 460,
+) -> go.Figure:
     """Lines over a shared x.
 
     Args:
@@ -56,9 +77,9 @@ def curves(x, lines: dict, x_title: str, y_title: str, title: str | None = None,
         lines: (N,) values by legend entry.
         x_title, y_title: Axis titles with units.
         title: Of the figure.
-        size: width and height in pixels.
+        width, height: Pixels.
     """
-    fig = figure(**size)
+    fig = figure(width=width, height=height)
     for i, (name, y) in enumerate(lines.items()):
         fig.add_scatter(x=np.asarray(x), y=np.asarray(y), name=name, line_color=COLOURS[i % 8])
     fig.update_layout(title=title)
