@@ -15,7 +15,7 @@ from .record import SETTINGS, WEIGHTS, Record, load_weights, read_settings
 __all__ = ["curve", "final_metrics", "from_most_accurate", "load_codec", "thin"]
 
 
-def load_codec(path: str | os.PathLike, precision: str = "bfloat16") -> Codec:
+def load_codec(path: str | os.PathLike[str], precision: str = "bfloat16") -> Codec:
     """Encoder and decoder of strings from a run's folder or its weights.
 
     Args:
@@ -75,10 +75,10 @@ def thin(record: Record) -> None:
     arrays = dict(record.arrays)
     for epoch, kept in _snapshots(record):
         kinds = [("accuracy", "f8"), ("kl", "f8"), ("samples", "S1", (0,)), ("thinned", "i8")]
-        drawn = max(len(kept["samples"]), kept["thinned"] if "thinned" in kept.dtype.names else 0)
+        drawn = max(len(kept["samples"]), _thinned(kept))
         arrays[f"snapshot_{epoch:04d}"] = np.array((kept["accuracy"], kept["kl"], [], drawn), dtype=kinds)
     with replace_file(record.folder / "arrays.npz") as path, open(path, "wb") as file:
-        np.savez_compressed(file, **arrays)
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def final_metrics(record: Record, progress: bool = False) -> dict[str, float]:
@@ -94,10 +94,15 @@ def _snapshots(record: Record) -> list[tuple[int, np.ndarray]]:
     return [(int(name.removeprefix("snapshot_")), record.arrays[name]) for name in names]
 
 
+def _thinned(kept: np.ndarray) -> int:
+    """How many strings a snapshot has lost."""
+    return int(kept["thinned"]) if "thinned" in (kept.dtype.names or ()) else 0
+
+
 def _row(record: Record, epoch: int, kept: np.ndarray, progress: bool) -> dict:
     seen = int(record.log[epoch - 1]["step"]) * record.settings["batch_size"]
     row = {"epoch": epoch, "molecules": seen, "n": len(kept["samples"])}
-    if "thinned" in kept.dtype.names and kept["thinned"]:
+    if _thinned(kept):
         raise ValueError(
             f"{record.folder} was thinned and has lost its curve; expected it, or the run trained anew"
         )

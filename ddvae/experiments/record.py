@@ -113,7 +113,7 @@ class Record:
         return load_weights(self.folder / WEIGHTS, self.settings)
 
 
-def read_record(folder: str | os.PathLike) -> Record:
+def read_record(folder: str | os.PathLike[str]) -> Record:
     """The record in a folder.
 
     Raises:
@@ -142,7 +142,7 @@ def read_settings(path: Path) -> dict:
         raise ValueError(f"{path} is no record of a run ({error})") from None
 
 
-def load_weights(path: str | os.PathLike, settings: Mapping[str, Any] | None = None) -> VAE:
+def load_weights(path: str | os.PathLike[str], settings: Mapping[str, Any] | None = None) -> VAE:
     """The model of a file of weights or a checkpoint, in the architecture that is stored with them.
 
     Args:
@@ -169,7 +169,7 @@ _KINDS: dict[str, type[Preset]] = {"collection": Smiles, "upright": Digits, "lay
 """Kinds of runs by a setting that they alone have: older records store no architecture."""
 
 
-def _architecture_before(path: str | os.PathLike, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _architecture_before(path: str | os.PathLike[str], settings: Mapping[str, Any]) -> dict[str, Any]:
     kind = next((kind for name, kind in _KINDS.items() if name in settings), None)
     try:
         if kind is not None:

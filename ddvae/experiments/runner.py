@@ -71,7 +71,7 @@ def train(
     preset: Preset,
     budget: str = "laptop",
     seed: int = 1,
-    folder: str | os.PathLike | None = None,
+    folder: str | os.PathLike[str] | None = None,
     device: str = "cpu",
     resume: bool = False,
     time_limit: float | None = None,
