@@ -48,6 +48,24 @@ def test_the_baseline_learns_and_decodes(preset):
     assert len(released.decode(torch.randn(5, 64), batch_size=2)) == 5
 
 
+def test_the_baseline_is_of_strings():
+    with pytest.raises(ValueError, match="model has a DenseEncoder; expected a model of strings"):
+        Released(PRESETS["mnist-ddvae-uniform"].model())
+
+
+def test_the_baseline_takes_the_first_weights_of_a_recipe_that_has_them(preset):
+    recipe = preset.recipe
+    assert training.first_weights(recipe) == (
+        recipe.objective.temperature(0.0),
+        recipe.objective.beta(0.0),
+        recipe.settings.clip_value,
+    )
+    with pytest.raises(ValueError, match="clip_value is None"):
+        training.first_weights(recipe.changed(clip_value=None))
+    with pytest.raises(ValueError, match=r"objective is .* expected one with a temperature"):
+        training.first_weights(PRESETS["moses-vae-triweight"].recipe)
+
+
 @pytest.mark.parametrize("name", ["triangular", "tricube", "cosine"])
 def test_the_rejection_sampler_has_the_kernel(name):
     """Kolmogorov-Smirnov below 2.3 / sqrt(n): 5e-5 false alarms; the seed is fixed."""

@@ -12,21 +12,34 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence
 
 from ....engine.gru import GRU
-from ....mathematics.kernels import Kernel
+from ....mathematics.kernels import Kernel, PowerKernel
 from ....mathematics.relaxation import log_relaxed_indicator
+from ....models.networks import SequenceDecoder, SequenceEncoder
 from ....models.vae import VAE
 from ....molecules.datasets import Molecules
 
 __all__ = ["RejectionSampler", "Released", "released_batches"]
 
+Part = SequenceEncoder | SequenceDecoder
+
 
 class Released(nn.Module):
-    """A model with packed GRUs and the weights of one of ours, so that both have the same loss."""
+    """A model with packed GRUs and the weights of one of ours, so that both have the same loss.
+
+    Args:
+        model: Of strings.
+
+    Raises:
+        ValueError: it is a model of something else.
+    """
 
     def __init__(self, model: VAE):
         super().__init__()
-        self.ours = model
-        parts = (model.encoder, model.decoder)
+        encoder, decoder = model.encoder, model.decoder
+        if not (isinstance(encoder, SequenceEncoder) and isinstance(decoder, SequenceDecoder)):
+            raise ValueError(f"model has a {type(encoder).__name__}; expected a model of strings")
+        self.ours, self.encoder, self.decoder = model, encoder, decoder
+        parts: tuple[Part, Part] = encoder, decoder
         self.gru = nn.ModuleList(self._packed(part.gru) for part in parts)
         self.optimizers = []
         for part, gru in zip(parts, self.gru):
@@ -41,10 +54,10 @@ class Released(nn.Module):
 
     def loss(self, strings: list[Tensor], temperature: float, beta: float) -> tuple[Tensor, float]:
         """Token-mean objective of rows of tokens of any length, and the share of rows without a mistake."""
-        encoder, decoder = self.ours.encoder, self.ours.decoder
+        decoder = self.decoder
         packed = pack_sequence(strings, enforce_sorted=False)
-        _, hidden = self.gru[0](self._embed(encoder, packed))
-        q = encoder.head(hidden.transpose(0, 1).flatten(1))
+        _, hidden = self.gru[0](self._embed(self.encoder, packed))
+        q = self.encoder.head(hidden.transpose(0, 1).flatten(1))
         start = torch.full((1,), decoder.start)
         shifted = pack_sequence([torch.cat([start, s[:-1]]) for s in strings], enforce_sorted=False)
         output, _ = self.gru[1](self._embed(decoder, shifted), decoder._initial_state(q.rsample()))
@@ -53,8 +66,8 @@ class Released(nn.Module):
         others = F.one_hot(packed.data, log_probs.shape[-1]) == 0
         terms = log_relaxed_indicator(own - log_probs, temperature)
         kl = torch.distributions.kl_divergence(q, self.ours.prior()).mean()
-        wrong = packed._replace(data=((own <= log_probs) & others).any(-1))
-        wrong, _ = nn.utils.rnn.pad_packed_sequence(wrong)
+        mistakes = packed._replace(data=((own <= log_probs) & others).any(-1))
+        wrong, _ = nn.utils.rnn.pad_packed_sequence(mistakes)
         exact = 1 - wrong.any(0).float().mean().item()
         return beta * kl - (terms * others).sum(-1).mean(), exact
 
@@ -72,7 +85,7 @@ class Released(nn.Module):
     @torch.no_grad()
     def decode(self, codes: Tensor, batch_size: int = 512, steps: int = 100) -> list[str]:
         """Greedy strings: every sequence goes through all the steps, each a packed batch of length one."""
-        decoder, strings = self.ours.decoder, []
+        decoder, strings = self.decoder, []
         for z in codes.split(batch_size):
             hidden = decoder._initial_state(z)
             token = torch.full((len(z),), decoder.start)
@@ -89,7 +102,7 @@ class Released(nn.Module):
         return strings
 
     @staticmethod
-    def _embed(part: nn.Module, packed: PackedSequence) -> PackedSequence:
+    def _embed(part: Part, packed: PackedSequence) -> PackedSequence:
         return packed._replace(data=part.embedding(packed.data))
 
 
@@ -119,6 +132,6 @@ class RejectionSampler:
         return torch.tensor(draws, dtype=torch.float32)
 
     def _density(self, z: np.ndarray) -> np.ndarray:
-        if hasattr(self.kernel, "p"):
+        if isinstance(self.kernel, PowerKernel):
             return self.peak * (1 - np.abs(z) ** self.kernel.p) ** self.kernel.k
         return self.peak * np.cos(np.pi * z / 2)

@@ -2,10 +2,10 @@
 
 import torch
 
-from ....data.vocabulary import Vocabulary
 from ....engine.precision import autocast
+from ....experiments.molecule_runs import load_codec
 from ....experiments.record import recorded
-from ....mathematics.kernels import KERNELS
+from ....mathematics.kernels import KERNELS, Kernel
 from .rates import rates
 from .released import RejectionSampler, Released
 
@@ -22,14 +22,13 @@ def decoding(label: str, rounds: int = 3, codes: int = 10_000) -> dict[str, floa
         label: One of `training.MODELS`.
         rounds, codes: Of what is timed.
     """
-    model = recorded(_WITH_WEIGHTS[label])[0].model()
-    vocabulary = Vocabulary(model.architecture["symbols"], ends=True)
-    released = Released(model)
-    z = torch.randn(codes, model.architecture["latent_size"])
+    codec = load_codec(recorded(_WITH_WEIGHTS[label])[0].folder)
+    released = Released(codec.model)
+    z = torch.randn(codes, codec.latent_size)
 
     def ours() -> int:
         with torch.no_grad(), autocast("cpu", "bfloat16"):
-            return len(vocabulary.decode(model.decode(z)))
+            return len(codec.vocabulary.decode(codec.model.decode(z)))
 
     return rates(lambda: len(released.decode(z[: codes // 10])), ours, rounds)
 
@@ -43,7 +42,7 @@ def sampling(rounds: int = 9, shape: tuple[int, int] = (512, 64)) -> list[dict]:
         def theirs(rejection: RejectionSampler = rejection) -> int:
             return sum(len(rejection.sample(n)) for _ in range(20))
 
-        def ours(kernel=kernel) -> int:
+        def ours(kernel: Kernel = kernel) -> int:
             return sum(kernel.sample(shape).numel() for _ in range(20))
 
         found.append({"kernel": name} | rates(theirs, ours, rounds))

@@ -11,6 +11,8 @@ from ....engine.precision import autocast
 from ....experiments.preset import Recipe
 from ....experiments.smiles import Smiles
 from ....molecules.datasets import Molecules
+from ....training.annealed_objectives import AnnealedRelaxedELBO
+from ....training.schedules import schedule_of
 from ....training.state import TrainingState
 from ..presets import PRESETS
 from .rates import rates
@@ -48,8 +50,17 @@ def our_state(preset: Smiles, precision: str, seed: int = 0, **changes: Any) -> 
 
 
 def first_weights(recipe: Recipe) -> tuple[float, float, float]:
-    """Temperature and beta at the beginning, and where gradients are clamped: what `Released.step` takes."""
-    return recipe.objective.temperature(0.0), recipe.objective.beta(0.0), recipe.settings.clip_value
+    """Temperature and beta at the beginning, and where gradients are clamped: what `Released.step` takes.
+
+    Raises:
+        ValueError: the recipe has no temperature, or does not clamp gradients.
+    """
+    objective, clip = recipe.objective, recipe.settings.clip_value
+    if not isinstance(objective, AnnealedRelaxedELBO):
+        raise ValueError(f"objective is {objective}; expected one with a temperature")
+    if clip is None:
+        raise ValueError("clip_value is None; expected where gradients are clamped")
+    return schedule_of(objective.temperature)(0.0), schedule_of(objective.beta)(0.0), clip
 
 
 def our_batches(molecules: Molecules, batch: int, seed: int = 0) -> Iterator[Batch]:
