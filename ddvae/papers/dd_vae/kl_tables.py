@@ -18,7 +18,7 @@ def divergences() -> dict[str, float]:
     """
     loc, scale, zero, one = torch.tensor([0.25, 0.5, 0.0, 1.0], dtype=torch.float64)
     priors = {"Table 1": Normal(zero, one), "Table 2": Uniform(-one, one)}
-    found = {}
+    found: dict[str, float] = {}
     for table, prior in priors.items():
         keys = {name: key for (name, _), key in cells(PRINTED, table).items()}
         proposals = {name: propose(name, loc, scale) for name in PROPOSALS if name in keys}

@@ -160,7 +160,12 @@ def at_level(rows: list[dict], metric: str, level: float) -> float:
     return at_accuracy(accuracy, [row[metric] for row in known], level)
 
 
-def at_accuracy(accuracy: np.ndarray, values: np.ndarray, level: float, half_width: float = 0.05) -> float:
+def at_accuracy(
+    accuracy: Sequence[float] | np.ndarray,
+    values: Sequence[float] | np.ndarray,
+    level: float,
+    half_width: float = 0.05,
+) -> float:
     r"""A metric at a level of sequence-wise accuracy, averaged over the checkpoints around it.
 
     .. math:: \sum_i w_i v_i / \sum_i w_i, \quad w_i = \max(0, 1 - |a_i - level| / half\_width)
@@ -204,7 +209,7 @@ def table_three_rows(curves: Curves) -> list[dict]:
     for method, found in curves.items():
         here = {cell: one for cell, one in values.items() if cell.method == method}
         row = {"method": method, "seeds": len(found), "n": max(row["n"] for run in found for row in run)}
-        row["valid 80 % (%)"] = f"{100 * mean(valid[method, 'valid', 0.8]):.1f}"
+        row["valid 80 % (%)"] = f"{100 * mean(valid[Cell(method, 'valid', 0.8)]):.1f}"
         rows.append(row | {cell.column: spread(one, ".3f", ".3f") for cell, one in here.items()})
         printed = {cell.column: f"{PRINTED[cell.key].value:.3f}" for cell in here}
         rows.append({"method": "  in the paper"} | printed)

@@ -39,8 +39,9 @@ STRINGS = _PROBS / _PROBS.sum()
 """Probabilities of the 64 strings."""
 _BORDERS = torch.cat([torch.zeros(1).double(), STRINGS.cumsum(0)]).clamp_max(1)
 _CENTRES, _HALVES = (_BORDERS[1:] + _BORDERS[:-1]) / 2, _BORDERS.diff() / 2
-_LINE = Uniform(*torch.tensor([-1.0, 1.0]).double(), validate_args=False)
-_NORMAL = Normal(*torch.tensor([0.0, 1.0]).double())
+_ZERO, _ONE = torch.tensor([0.0, 1.0]).double()
+_LINE = Uniform(-_ONE, _ONE, validate_args=False)
+_NORMAL = Normal(_ZERO, _ONE)
 
 
 def best_reconstruction(larger: Tensor, smaller: Tensor, temperature: float, cap: float = 1.0) -> Tensor:
@@ -64,9 +65,9 @@ def lay_out(family: str, stretch: float) -> tuple[Distribution, Tensor, Tensor]:
     """Proposals of the 64 strings, their divergences (64,), and the breakpoints of their densities."""
     if family == "gaussian":
         loc = _NORMAL.icdf(_CENTRES)
-        q = Normal(loc, stretch * _HALVES / _NORMAL.log_prob(loc).exp())
+        normal = Normal(loc, stretch * _HALVES / _NORMAL.log_prob(loc).exp())
         steps = torch.tensor([-8, -5, -3, -1.5, 0, 1.5, 3, 5, 8]).double()
-        return q, kl_divergence(q, _NORMAL), loc[:, None] + steps * q.scale[:, None]
+        return normal, kl_divergence(normal, _NORMAL), loc[:, None] + steps * normal.scale[:, None]
     low = _LINE.icdf((_CENTRES - stretch * _HALVES).clamp_min(0))
     high = _LINE.icdf((_CENTRES + stretch * _HALVES).clamp_max(1))
     q = KernelProposal(family, (low + high) / 2, (high - low) / 2)
@@ -95,8 +96,8 @@ def walk_prefixes(joint: Tensor) -> tuple[Tensor, Tensor, float]:
         pairs.append(both.flatten(0, 1))
         wins = (both > both.flip(-1)).flatten(1)
         right &= wins.repeat_interleave(joint.shape[1] // wins.shape[1], dim=1)
-    pairs = torch.cat(pairs)
-    return pairs.amax(1), pairs.amin(1), joint[right].sum().item()
+    weights = torch.cat(pairs)
+    return weights.amax(1), weights.amin(1), joint[right].sum().item()
 
 
 @cache

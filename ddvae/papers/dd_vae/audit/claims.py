@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ....book.statistics import Pair, amount, effect_of, mean, spread
 from ....experiments.record import recorded
-from ..table_three import LEVELS, METRICS, contest, curves_of, small_runs, table_runs, table_three
+from ..table_three import LEVELS, METRICS, Cell, contest, curves_of, small_runs, table_runs, table_three
 from ..zinc.codes import on_record, zinc_models
 
 __all__ = ["CLAIMS", "Claim"]
@@ -39,8 +39,8 @@ def _results(name: str, key: str) -> list[float]:
 
 
 def _digits_claim() -> str:
-    values = [_results(f"mnist-{name}", "knn_honest") for name in ("ddvae-uniform", "vae-gaussian")]
-    return f"kNN accuracy, honest reading: {_apart(*values, unit=' %')}"
+    ddvae, vae = (_results(f"mnist-{name}", "knn_honest") for name in ("ddvae-uniform", "vae-gaussian"))
+    return f"kNN accuracy, honest reading: {_apart(ddvae, vae, unit=' %')}"
 
 
 def _contest_claim() -> str:
@@ -56,7 +56,7 @@ def _support_claim() -> str:
     values = table_three(curves)
     for method, pair in (("VAE", ("VAE (G)", "VAE (T)")), ("DD-VAE", ("DD-VAE (G)", "DD-VAE (T)"))):
         if set(pair) <= set(curves):
-            means = [[mean(values[one, key, level]) for one in pair] for key in METRICS]
+            means = [[mean(values[Cell(one, key, level)]) for one in pair] for key in METRICS]
             words = [f"{key} {g:.3f} to {t:.3f}" for key, (g, t) in zip(METRICS, means)]
             parts.append(f"{method}: {', '.join(words)}")
     return f"from Gaussian to triweight at {100 * level:.0f} %: {'; '.join(parts)}"
@@ -89,8 +89,9 @@ def _validity_claim() -> str:
 
 def _switch_claim(word: str) -> Callable[[], str]:
     def evidence() -> str:
-        values = [_results(name, "kl") for name in (f"bricks-switch-{word}", "bricks-ddvae-uniform")]
-        return f"Figure 5, U/U, KL of decoded samples: {_apart(*values, unit=' nats', ratio=True)}"
+        switched, uniform = (_results(f"bricks-{name}", "kl") for name in (f"switch-{word}", "ddvae-uniform"))
+        apart = _apart(switched, uniform, unit=" nats", ratio=True)
+        return f"Figure 5, U/U, KL of decoded samples: {apart}"
 
     return evidence
 

@@ -69,11 +69,13 @@ def _favour(effect: float, low: float, high: float, better: str) -> str:
 
 def _differences() -> tuple[Difference, ...]:
     with open(Path(__file__).with_name("differences.csv"), newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        row |= {"number": int(row["number"]), "measure": EVIDENCE[int(row["number"])]}
-        row |= {name: row[name] == "yes" for name in ("paired", "ratio")}
-    return tuple(Difference(**row) for row in rows)
+        return tuple(map(_difference, csv.DictReader(file)))
+
+
+def _difference(row: dict[str, str]) -> Difference:
+    number = int(row.pop("number"))
+    paired, ratio = (row.pop(name) == "yes" for name in ("paired", "ratio"))
+    return Difference(number=number, paired=paired, ratio=ratio, measure=EVIDENCE[number], **row)
 
 
 DIFFERENCES = _differences()

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -30,6 +31,8 @@ __all__ = [
     "unseen",
     "zinc_models",
 ]
+
+Result = TypeVar("Result", bound=dict)
 
 ZINC_METHODS = {
     "VAE (G)": "vae-gaussian",
@@ -85,7 +88,7 @@ class Coded:
         order = torch.randperm(len(self.values), generator=torch.Generator().manual_seed(seed))
         return order[len(order) // 10 :], order[: len(order) // 10]
 
-    def keep(self, kind: str, seed: int, compute: Callable):
+    def keep(self, kind: str, seed: int, compute: Callable[[], Result]) -> Result:
         """The result of a kind and seed from beside the record, or computed, and kept if worth it.
 
         What is kept says under "seconds" and "provenance" what it cost and with what it was computed.

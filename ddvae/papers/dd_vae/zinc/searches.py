@@ -1,8 +1,10 @@
 """Chapter 6's experiments on a recorded ZINC model: regression on its codes, searches among them."""
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +21,9 @@ from .codes import SEARCHES, SPREADS, Coded, _whole, axes, decodes, on_record, p
 __all__ = ["best_so_far", "compute", "one_more_round", "run_search"]
 
 
-def run_search(coded: Coded, name: str, seed: int, start: Hyperparameters | None = None, **changes) -> dict:
+def run_search(
+    coded: Coded, name: str, seed: int, start: Hyperparameters | None = None, **changes: Any
+) -> dict:
     """What one search proposed.
 
     Args:
@@ -86,7 +90,9 @@ def _box(name: str, codes: Tensor) -> Box | None:
     return Box.spread(codes, SPREADS[name]) if name in SPREADS else None
 
 
-def _search(coded: Coded, name: str, seed: int, start: Hyperparameters | None, changes: dict) -> dict:
+def _search(
+    coded: Coded, name: str, seed: int, start: Hyperparameters | None, changes: dict[str, Any]
+) -> dict:
     search = replace(SEARCHES[name], seed=seed, **changes)
     train, test = coded.split(seed)
     codes, values, unseen = coded.codes[train], coded.values[train], (coded.codes[test], coded.values[test])
@@ -130,9 +136,15 @@ def _row(one: Evaluation, x: float, y: float) -> dict:
     }
 
 
-def compute(coded: Coded, kind: str, seed: int, **changes) -> dict:
+def compute(coded: Coded, kind: str, seed: int, **changes: Any) -> dict:
     """The result of a kind as `on_record` names it; changes as the kind's own function takes them."""
-    kinds = {"regression": regression, "unseen": unseen, "decodes": decodes, "plane": plane, "axes": axes}
+    kinds: dict[str, Callable[..., dict]] = {
+        "regression": regression,
+        "unseen": unseen,
+        "decodes": decodes,
+        "plane": plane,
+        "axes": axes,
+    }
     return kinds[kind](coded, seed, **changes) if kind in kinds else run_search(coded, kind, seed, **changes)
 
 

@@ -41,7 +41,7 @@ def table_four(models: dict[str, Record], fits: dict[str, dict], searches: dict[
         fits: Of each, what `codes.regression` returns, by seed.
         searches: Of each, what `searches.run_search` returns, by search and seed.
     """
-    rows = []
+    rows: list[dict[str, object]] = []
     for title, record in models.items():
         here, values = list(fits[title].values()), values_of(record, fits[title], searches[title])
         row = {"model": title, "splits": len(here)} | {
@@ -52,8 +52,8 @@ def table_four(models: dict[str, Record], fits: dict[str, dict], searches: dict[
         }
         best = {column: values[column][0] for column in TOP_THREE if column in values}
         rows.append(row | _fitted(here) | best)
-        rows.append({"model": "  in the paper"} | _printed_row(title))
-        rows.append({"model": "  a constant, same splits"} | _fitted(here, "constant "))
+        rows.append({"model": "  in the paper", **_printed_row(title)})
+        rows.append({"model": "  a constant, same splits", **_fitted(here, "constant ")})
     return rows
 
 
@@ -140,7 +140,7 @@ def decode_table(decoded: dict[str, dict]) -> list[dict]:
             continue
         for way in ("greedy", "drawn"):
             here = [run[way] for run in runs.values()]
-            row = {"model": title, "decoded": way, "seeds": len(here)}
+            row: dict[str, object] = {"model": title, "decoded": way, "seeds": len(here)}
             row |= {"valid (%)": 100 * mean(one["valid"] for one in here)}
             row |= {"same (%)": 100 * mean(one["same"] for one in here)}
             row |= {"codes": mean(one.get("codes", 0) for one in here)}
