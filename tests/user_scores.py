@@ -6,6 +6,8 @@ import signal
 import sys
 import time
 
+CHAINS = ["C" * i + ("Cl" if i in (5, 6) else "") for i in range(1, 12)]
+
 
 def lengths(smiles):
     return [float(len(one)) for one in smiles]

@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ddvae.__main__ import main
-from ddvae.molecules import chemistry as chem
-from ddvae.molecules.datasets import MOSES, ZINC, moses, own_molecules
-from ddvae.molecules.smiles_files import _is_like_smiles, _is_well_formed, read_smiles, smiles_column
+from ddvae.molecules.datasets import MOSES, own_molecules
+from ddvae.molecules.smiles_files import read_smiles, smiles_column
 
 ASPIRIN, BENZENE = "CC(=O)Oc1ccccc1C(=O)O", "c1ccccc1"
 FURAN = "C[C@@H]1CC[C@@H](O1)C(=O)N2CCC=C(F)C2"
@@ -243,30 +242,6 @@ def test_names_among_molecules_are_not_learnt(written, capsys):
     assert read_smiles(path, MOSES)[1]["character 'a' is no token"] == 1
 
 
-def test_every_published_molecule_looks_like_one():
-    strings = moses("test").drawn(3000).strings()
-    assert all(map(_is_well_formed, strings)) and all(map(_is_like_smiles, strings))
-
-
-@pytest.mark.parametrize(
-    "string, well_formed",
-    [
-        ("C1CC1", True),
-        ("C%10CC%10", True),
-        ("*C[*:1]", True),
-        ("[2H]C[C@@H](F)/C=C/[nH+:3]", True),
-        ("C1CC", False),
-        ("C%10CC1", False),
-        ("CC(C", False),
-        ("C2H6O", False),
-        ("CCl[C", False),
-        ("C l", False),
-    ],
-)
-def test_molecules_and_identifiers_are_told_apart(string, well_formed):
-    assert _is_well_formed(string) == well_formed
-
-
 MADE = st.text("CNOFc1=()[]@", min_size=1, max_size=8)
 
 
@@ -277,12 +252,6 @@ def test_samples_of_a_model_are_read_as_they_are(tmp_path_factory, strings):
     path = tmp_path_factory.mktemp("samples") / "samples.smi"
     path.write_text("".join(f"{string}\n" for string in strings))
     assert smiles_column(path) == strings
-
-
-@given(st.text(ZINC.symbols, max_size=12))
-def test_what_rdkit_takes_looks_like_smiles(string):
-    if string and chem.canonical([string])[0]:
-        assert _is_like_smiles(string) and _is_well_formed(string)
 
 
 def test_standard_input_reads_as_a_file_does(written, monkeypatch, capsys):
