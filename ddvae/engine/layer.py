@@ -73,7 +73,7 @@ def run_layer(
         output_dtype: Of the states after every step; None where only the last ones count.
     """
     if torch.is_grad_enabled() and any(one is not None and one.requires_grad for one in inputs):
-        output, last = _Layer.apply(product_dtype, output_dtype, *inputs)  # type: ignore[no-untyped-call]
+        output, last = _Layer.apply(product_dtype, output_dtype, *inputs)
         return output, last
     done = _steps(inputs._replace(x=inputs.x.to(product_dtype)), output_dtype, keep=False)
     return done.output, done.last

@@ -1,6 +1,7 @@
 """Precision of products: what a device is good at, and the context that asks for it."""
 
 import os
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -15,7 +16,9 @@ def has_bfloat16_unit(device: str | torch.device) -> bool:
     """
     if torch.device(device).type != "cpu":
         return True
-    told = getattr(torch.cpu, "get_capabilities", dict)  # older torch does not tell
+    told: Callable[[], dict[str, bool]] = getattr(
+        torch.cpu, "get_capabilities", dict
+    )  # older torch does not tell
     allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
     barred = allowed.startswith(("SSE", "AVX")) and "AMX" not in allowed
     return told().get("amx_bf16", False) and not barred

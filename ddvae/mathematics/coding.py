@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .kernels import get_kernel
+from .kernels import Kernel, get_kernel
 
 __all__ = ["categorical_kl", "guillotine_cells", "jensen_shannon", "lossless_limit"]
 
@@ -55,7 +55,7 @@ def jensen_shannon(p: Tensor, q: Tensor) -> float:
     return (categorical_kl(p, middle) + categorical_kl(q, middle)) / 2
 
 
-def lossless_limit(probs: Tensor, kernel, latent_size: int) -> float:
+def lossless_limit(probs: Tensor, kernel: str | Kernel, latent_size: int) -> float:
     r"""Highest possible L_* with the uniform prior and that kernel, in nats.
 
     .. math:: \sup L_* = -(H[p(x)] + D (\log 2 - H[K]))

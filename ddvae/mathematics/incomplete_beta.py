@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from itertools import count, islice
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -29,10 +30,14 @@ class IncompleteBeta:
         log_share = a * math.log(self.limit) + b * math.log1p(-self.limit) - self.log_beta
         self.share = math.exp(log_share) * value
 
+    @overload
+    def fraction(self, x: Tensor) -> Tensor: ...
+    @overload
+    def fraction(self, x: float) -> float: ...
     def fraction(self, x: Tensor | float) -> Tensor | float:
         """B_x(a, b) / (x^a (1 - x)^b); beyond the limit as at the limit."""
         x = x.clamp_max(self.limit) if isinstance(x, Tensor) else x
-        value = 1.0
+        value: Tensor | float = 1.0
         for factor in reversed(self.factors):
             value = 1 + factor * x / value
         return 1 / (self.a * value)

@@ -7,7 +7,7 @@ moment and its entropy (`ddvae.proposals`).
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -16,6 +16,8 @@ from ..engine import native
 from .incomplete_beta import IncompleteBeta, digamma_rise, log_beta
 
 __all__ = ["KERNELS", "CosineKernel", "Kernel", "PowerKernel", "get_kernel", "known"]
+
+Device = str | torch.device | None
 
 
 class Kernel(ABC):
@@ -44,7 +46,9 @@ class Kernel(ABC):
         """The z whose cdf is u, for u in [0, 1]."""
 
     @abstractmethod
-    def sample(self, shape: tuple[int, ...] = (), dtype=None, device=None) -> Tensor:
+    def sample(
+        self, shape: tuple[int, ...] = (), dtype: torch.dtype | None = None, device: Device = None
+    ) -> Tensor:
         """Independent exact samples, without rejection, from torch's generator of the device."""
 
 
@@ -70,8 +74,11 @@ class PowerKernel(Kernel):
 
     p: float
     k: float
+    _log_normalizer: float = field(init=False, repr=False, compare=False)
+    _centre: IncompleteBeta = field(init=False, repr=False, compare=False)
+    _tail: IncompleteBeta = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.p < math.inf:
             raise ValueError(f"p is {self.p!r}; expected a positive number")
         if not 0 <= self.k < math.inf:
@@ -119,7 +126,9 @@ class PowerKernel(Kernel):
         z = z + (u - u.detach()) / slope
         return torch.where((u >= 0) & (u <= 1), z, math.nan)
 
-    def sample(self, shape: tuple[int, ...] = (), dtype=None, device=None) -> Tensor:
+    def sample(
+        self, shape: tuple[int, ...] = (), dtype: torch.dtype | None = None, device: Device = None
+    ) -> Tensor:
         dtype = dtype or torch.get_default_dtype()
         wide = torch.promote_types(dtype, torch.float32)
         if self.k != int(self.k):
@@ -161,7 +170,9 @@ class CosineKernel(Kernel):
         wide = u.to(torch.promote_types(u.dtype, torch.float32))
         return (2 / math.pi * torch.asin(2 * wide - 1)).to(u.dtype)
 
-    def sample(self, shape: tuple[int, ...] = (), dtype=None, device=None) -> Tensor:
+    def sample(
+        self, shape: tuple[int, ...] = (), dtype: torch.dtype | None = None, device: Device = None
+    ) -> Tensor:
         dtype = dtype or torch.get_default_dtype()
         wide = torch.promote_types(dtype, torch.float32)
         fast = _fast(shape, 1, 0, wide, device)
@@ -205,13 +216,13 @@ def known(x: Tensor) -> float | int | bool | None:
         return None
 
 
-def _fast(shape, p: float, k: int, dtype, device) -> Tensor | None:
+def _fast(shape: tuple[int, ...], p: float, k: int, dtype: torch.dtype, device: Device) -> Tensor | None:
     """Samples by `native.power_draws`; None where it cannot make them."""
     on_cpu = torch.device(device or torch.get_default_device()).type == "cpu"
     if not on_cpu or dtype != torch.float32 or math.prod(shape) >= 2**32:
         return None
     seed = known(torch.randint(2**62, (), device="cpu"))
-    return None if seed is None else native.power_draws(tuple(shape), p, k, seed)
+    return None if seed is None else native.power_draws(tuple(shape), p, k, int(seed))
 
 
 def _widen(x: Tensor) -> Tensor:

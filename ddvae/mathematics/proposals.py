@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution, Normal, Uniform, constraints, register_kl
 from torch.distributions.utils import broadcast_all
+from torch.types import _size
 
 from .kernels import KERNELS, Kernel, get_kernel, known
 
@@ -47,7 +48,13 @@ class KernelProposal(Distribution):
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     has_rsample = True
 
-    def __init__(self, kernel: str | Kernel, loc, scale, validate_args: bool | None = None):
+    def __init__(
+        self,
+        kernel: str | Kernel,
+        loc: Tensor | float,
+        scale: Tensor | float,
+        validate_args: bool | None = None,
+    ):
         self.kernel = get_kernel(kernel)
         self.loc, self.scale = broadcast_all(loc, scale)
         super().__init__(self.loc.shape, validate_args=validate_args)
@@ -55,7 +62,7 @@ class KernelProposal(Distribution):
     def __repr__(self) -> str:
         return f"KernelProposal({self.kernel}, batch_shape={tuple(self.batch_shape)})"
 
-    def expand(self, batch_shape, _instance=None):
+    def expand(self, batch_shape: _size, _instance: "KernelProposal | None" = None) -> "KernelProposal":
         new = self._get_checked_instance(KernelProposal, _instance)
         new.kernel = self.kernel
         new.loc, new.scale = self.loc.expand(batch_shape), self.scale.expand(batch_shape)
@@ -64,7 +71,7 @@ class KernelProposal(Distribution):
         return new
 
     @constraints.dependent_property(is_discrete=False, event_dim=0)
-    def support(self):
+    def support(self) -> constraints.Constraint:
         return constraints.interval(*self._edges())
 
     def _edges(self) -> tuple[Tensor, Tensor]:
@@ -101,7 +108,7 @@ class KernelProposal(Distribution):
     def variance(self) -> Tensor:
         return self.scale**2 * self.kernel.second_moment
 
-    def rsample(self, sample_shape=torch.Size()) -> Tensor:
+    def rsample(self, sample_shape: _size = torch.Size()) -> Tensor:
         shape = self._extended_shape(sample_shape)
         noise = self.kernel.sample(shape, dtype=self.loc.dtype, device=self.loc.device)
         loc, scale = self.loc.detach(), self.scale.detach()
@@ -137,7 +144,7 @@ def _kl_kernel_uniform(q: KernelProposal, p: Uniform) -> Tensor:
     return torch.where((low >= p.low) & (high <= p.high), (p.high - p.low).log() - q.entropy(), math.inf)
 
 
-def propose(name: str, loc: Tensor, scale: Tensor) -> Distribution:
+def propose(name: str, loc: Tensor, scale: Tensor) -> Normal | KernelProposal:
     """The proposal of that name: "gaussian" gives a `Normal`, a kernel's name a `KernelProposal`.
 
     Args:

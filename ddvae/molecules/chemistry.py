@@ -4,11 +4,16 @@ import csv
 import math
 from collections.abc import Iterable
 from functools import cache
-from typing import NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .molsets import molsets_file
+
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
+    from rdkit.Chem.rdSubstructLibrary import PatternHolder
 
 __all__ = [
     "Traits",
@@ -30,8 +35,7 @@ def canonical(strings: Iterable[str]) -> list[str | None]:
     from rdkit import Chem, rdBase
 
     with rdBase.BlockLogs():  # RDKit tells of every string that it cannot read
-        molecules = (_molecule(string) for string in strings)
-        return [None if molecule is None else Chem.MolToSmiles(molecule) for molecule in molecules]
+        return [None if one is None else Chem.MolToSmiles(one) for one in map(_molecule, strings)]
 
 
 def heavy_atoms(strings: Iterable[str | None]) -> list[int]:
@@ -39,8 +43,7 @@ def heavy_atoms(strings: Iterable[str | None]) -> list[int]:
     from rdkit import rdBase
 
     with rdBase.BlockLogs():
-        molecules = (_molecule(string) for string in strings)
-        return [0 if molecule is None else molecule.GetNumHeavyAtoms() for molecule in molecules]
+        return [0 if one is None else one.GetNumHeavyAtoms() for one in map(_molecule, strings)]
 
 
 def similarities(string: str, others: Iterable[str]) -> list[float]:
@@ -51,13 +54,9 @@ def similarities(string: str, others: Iterable[str]) -> list[float]:
 
     morgan = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=FINGERPRINT_BITS)
     with rdBase.BlockLogs():
-        one, *rest = (_molecule(each) for each in (string, *others))
-        prints = [None if molecule is None else morgan.GetFingerprint(molecule) for molecule in (one, *rest)]
-    first = prints[0]
-    return [
-        math.nan if first is None or other is None else TanimotoSimilarity(first, other)
-        for other in prints[1:]
-    ]
+        molecules = [_molecule(each) for each in (string, *others)]
+        own, *rest = [None if one is None else morgan.GetFingerprint(one) for one in molecules]
+    return [math.nan if own is None or one is None else TanimotoSimilarity(own, one) for one in rest]
 
 
 class Traits(NamedTuple):
@@ -88,7 +87,7 @@ class Traits(NamedTuple):
 def traits(strings: Iterable[str | None]) -> list[Traits | None]:
     """Traits of each string; None for what is no molecule, None and the empty string included."""
     from rdkit import Chem, rdBase
-    from rdkit.Chem import QED, AllChem, rdFingerprintGenerator
+    from rdkit.Chem import QED, rdFingerprintGenerator
     from rdkit.Chem.rdSubstructLibrary import PatternHolder
 
     _sascorer()  # both read now: a call without strings prepares a process
@@ -107,7 +106,7 @@ def traits(strings: Iterable[str | None]) -> list[Traits | None]:
             Traits(
                 smiles := Chem.MolToSmiles(molecule),
                 np.packbits(morgan.GetFingerprintAsNumPy(molecule)),
-                Chem.MolToSmiles(AllChem.FragmentOnBRICSBonds(molecule)).split("."),
+                Chem.MolToSmiles(Chem.FragmentOnBRICSBonds(molecule)).split("."),
                 _scaffold(molecule),
                 *_properties(molecule, bare[i], alerts[i]),
                 not stopped[i] and _is_common(molecule, smiles),
@@ -125,19 +124,19 @@ def score_parts(strings: Iterable[str], cycle: str = "basis") -> list[tuple[floa
         cycle: "basis" or "sssr", see `score.score`.
     """
     from rdkit import rdBase
-    from rdkit.Chem import Crippen
+    from rdkit.Chem.rdMolDescriptors import CalcCrippenDescriptors
 
-    synthetic_accessibility = _sascorer().calculateScore
+    accessibility = _sascorer().calculateScore
     with rdBase.BlockLogs():
         return [
             None
             if molecule is None
-            else (Crippen.MolLogP(molecule), synthetic_accessibility(molecule), _excess(molecule, cycle))
+            else (CalcCrippenDescriptors(molecule)[0], accessibility(molecule), _excess(molecule, cycle))
             for molecule in map(_molecule, strings)
         ]
 
 
-def _excess(molecule, cycle: str) -> int:
+def _excess(molecule: "Mol", cycle: str) -> int:
     if cycle == "basis":
         import networkx
         from rdkit.Chem import GetAdjacencyMatrix
@@ -168,7 +167,7 @@ def draw_grid(
     with rdBase.BlockLogs():
         molecules = [_molecule(string) for string in strings or [""]]
     options = Draw.rdMolDraw2D.MolDrawOptions()
-    options.legendFontSize, options.bondLineWidth = 18, 1
+    options.legendFontSize, options.bondLineWidth = 18, 1  # type: ignore[assignment]  # the stub has no value
     grid = Draw.MolsToGridImage(
         molecules,
         molsPerRow=columns,
@@ -189,7 +188,7 @@ def library_versions() -> str:
     return f"RDKit {rdBase.rdkitVersion}, networkx {networkx.__version__}"
 
 
-def _molecule(string: str | None):
+def _molecule(string: str | None) -> "Mol | None":
     """RDKit's molecule; None for None, the empty string and what RDKit cannot read."""
     from rdkit import Chem
 
@@ -199,19 +198,21 @@ def _molecule(string: str | None):
         return None
 
 
-def _properties(molecule, bare, alerts: int) -> tuple[float, float, float, float]:
+def _properties(molecule: "Mol", bare: "Mol", alerts: int) -> tuple[float, float, float, float]:
     """logP, SA, QED and weight; NaN where RDKit has none for this molecule.
 
     QED is of the molecule `bare` of hydrogens and of the number of its structural alerts.
     """
     from rdkit import Chem
-    from rdkit.Chem import QED, Crippen, Descriptors
+    from rdkit.Chem import QED
     from rdkit.Chem import rdMolDescriptors as descriptors
+    from rdkit.Chem.Descriptors import MolWt  # type: ignore[attr-defined]  # a lambda, not in the stub
 
     try:
+        logp, weight = descriptors.CalcCrippenDescriptors(bare)[0], MolWt(bare)
         parts = QED.QEDproperties(
-            MW=Descriptors.MolWt(bare),
-            ALOGP=Crippen.MolLogP(bare),
+            MW=weight,
+            ALOGP=logp,
             HBA=sum(len(bare.GetSubstructMatches(acceptor)) for acceptor in QED.Acceptors),
             HBD=descriptors.CalcNumHBD(bare),
             PSA=descriptors.CalcTPSA(bare),
@@ -219,16 +220,14 @@ def _properties(molecule, bare, alerts: int) -> tuple[float, float, float, float
             AROM=len(Chem.GetSSSR(Chem.DeleteSubstructs(bare, QED.AliphaticRings))),
             ALERTS=int(alerts),
         )
-        if molecule.GetNumAtoms() == molecule.GetNumHeavyAtoms():
-            logp, weight = parts.ALOGP, parts.MW
-        else:  # these two count the hydrogens that QED drops
-            logp, weight = Crippen.MolLogP(molecule), Descriptors.MolWt(molecule)
+        if molecule.GetNumAtoms() > molecule.GetNumHeavyAtoms():  # those two count what QED drops
+            logp, weight = descriptors.CalcCrippenDescriptors(molecule)[0], MolWt(molecule)
         return logp, _sascorer().calculateScore(molecule), QED.qed(molecule, qedProperties=parts), weight
     except (ValueError, RuntimeError, ZeroDivisionError):
         return (math.nan,) * 4
 
 
-def _scaffold(molecule) -> str | None:
+def _scaffold(molecule: "Mol") -> str | None:
     from rdkit import Chem
     from rdkit.Chem.Scaffolds import MurckoScaffold
 
@@ -239,7 +238,7 @@ def _scaffold(molecule) -> str | None:
     return Chem.MolToSmiles(scaffold) if scaffold.GetRingInfo().NumRings() >= 2 else None
 
 
-def _matches(patterns: list, molecules: list, prints) -> np.ndarray:
+def _matches(patterns: list["Mol"], molecules: list["Mol"], prints: "PatternHolder") -> np.ndarray:
     """How many of the patterns each molecule holds.
 
     All molecules are held against a pattern at once: RDKit's library skips those whose fingerprint, here of
@@ -258,7 +257,7 @@ def _matches(patterns: list, molecules: list, prints) -> np.ndarray:
     return counts
 
 
-def _is_common(molecule, smiles: str) -> bool:
+def _is_common(molecule: "Mol", smiles: str) -> bool:
     """Whether MOSES' other filters pass it: small rings, no charge, common atoms, readable when flat."""
     from rdkit import Chem
 
@@ -272,7 +271,7 @@ def _is_common(molecule, smiles: str) -> bool:
 
 
 @cache
-def _uncommon():
+def _uncommon() -> "Mol":
     """An atom that MOSES' filters stop: charged, or of another element."""
     from rdkit import Chem
 
@@ -280,7 +279,7 @@ def _uncommon():
 
 
 @cache
-def _patterns() -> list:
+def _patterns() -> list["Mol"]:
     """Substructures of the medicinal chemistry and PAINS filters, from the molsets package."""
     from rdkit import Chem
 
@@ -292,7 +291,7 @@ def _patterns() -> list:
 
 
 @cache
-def _sascorer():
+def _sascorer() -> ModuleType:
     """RDKit's module of the synthetic accessibility score, with its table read."""
     from rdkit.Contrib.SA_Score import sascorer
 

@@ -110,13 +110,11 @@ def fcd_interval(
         resamples: Draws with replacement.
         seed: Of the draws.
     """
-    if len(found) < 2:
+    n = len(found)
+    if n < 2:
         return np.nan, np.nan
     generator = np.random.default_rng(seed)
-    draws = [
-        fcd(found[generator.integers(len(found), size=len(found))], mean, covariance)
-        for _ in range(resamples)
-    ]
+    draws = np.array([fcd(found[generator.integers(n, size=n)], mean, covariance) for _ in range(resamples)])
     low, high = np.percentile(draws - np.mean(draws), [2.5, 97.5]) + fcd(found, mean, covariance)
     return float(low), float(high)
 
@@ -130,9 +128,11 @@ class _Network:
     """
 
     def __init__(self, device: str):
-        *self.convolutions, _, self.backward, _, _, self.forward, _, _ = _network().to(device)
-        self.bias = self.forward.bias_ih_l0 + self.forward.bias_hh_l0
-        self.recurrent = self.forward.weight_hh_l0.t().contiguous()
+        layers = list(_network().to(device))
+        self.backward, self.forward = (layer for layer in layers if isinstance(layer, torch.nn.LSTM))
+        self.convolutions = layers[: layers.index(self.backward) - 1]
+        self.weight, recurrent, *biases = self.forward.all_weights[0]
+        self.bias, self.recurrent = biases[0] + biases[1], recurrent.t().contiguous()
         with torch.no_grad():
             features = self._features(torch.zeros(1, len(SYMBOLS), PLACES, device=device))
             self.quiet = [tuple(torch.zeros(1, 1, self.backward.hidden_size, device=device) for _ in "hc")]
@@ -157,7 +157,7 @@ class _Network:
         return one_hot
 
     def _gates(self, read: Tensor) -> Tensor:
-        return read @ self.forward.weight_ih_l0.t() + self.bias
+        return read @ self.weight.t() + self.bias
 
     def _run_forward(self, gates: list[Tensor], rows: int) -> Tensor:
         """The last state; gates are (B, 2048) a step, or (2048,) where all strings have the same."""
@@ -186,7 +186,7 @@ def _tokens(smiles: Sequence[str]) -> np.ndarray:
 
 
 @cache
-def _network() -> torch.nn.Module:
+def _network() -> torch.nn.Sequential:
     from pathlib import Path
 
     import fcd_torch

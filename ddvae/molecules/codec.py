@@ -1,10 +1,10 @@
 """Strings to codes and back, with a trained model."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+from torch.distributions import Distribution, Independent
 
 from ..data.vocabulary import Vocabulary
 from ..engine.precision import autocast
@@ -75,7 +75,7 @@ class Codec:
         return self.decode((law or self.model.prior()).sample((n,)))
 
     @torch.no_grad()
-    def _strings(self, generate, codes: Tensor) -> list[str]:
+    def _strings(self, generate: Callable[[Tensor], Tensor], codes: Tensor) -> list[str]:
         if codes.dim() != 2 or codes.shape[1] != self.latent_size or not codes.isfinite().all():
             raise ValueError(
                 f"codes have shape {tuple(codes.shape)}; expected (N, {self.latent_size}) finite numbers"
@@ -84,7 +84,7 @@ class Codec:
             return self.vocabulary.decode(generate(codes.float().to(self._device)))
 
     @torch.no_grad()
-    def _proposals(self, strings: list[str]) -> Iterator[tuple[Tensor, Distribution]]:
+    def _proposals(self, strings: list[str]) -> Iterator[tuple[Tensor, Independent]]:
         """Rows of strings of about the same length, and their proposals."""
         molecules = Molecules(self.vocabulary.encode(strings), self.vocabulary, "strings")
         with self._autocast():

@@ -9,7 +9,7 @@ import os
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
@@ -77,8 +77,15 @@ class Molecules:
 
     @cached_property
     def lengths(self) -> Tensor:
-        """(N,) tokens of each string, its end included."""
-        return (self.tokens != self.vocabulary.end).sum(1) + 1
+        """(N,) tokens of each string, its end included.
+
+        Raises:
+            ValueError: the vocabulary has no end.
+        """
+        end = self.vocabulary.end
+        if end is None:
+            raise ValueError(f"{self.vocabulary} has no token that ends a string; expected ends=True")
+        return (self.tokens != end).sum(1) + 1
 
     def strings(self) -> list[str]:
         return self.vocabulary.decode(self.tokens)
@@ -116,7 +123,7 @@ class Molecules:
     def batch(self, rows: Tensor) -> Batch:
         """The batch of those rows, without positions that all of them fill up."""
         lengths = self.lengths[rows]
-        longest, shortest = lengths.max(), lengths.min()
+        longest, shortest = int(lengths.max()), int(lengths.min())
         tokens = self.tokens[rows, :longest]
         mask = None if longest == shortest else torch.arange(longest) < lengths[:, None]
         return Batch(tokens, mask)
@@ -183,7 +190,7 @@ def zinc(split: str = "train") -> Molecules:
     return _tokenized(f"zinc-{split}", strings, ZINC, size, sha256, f"ZINC {split}")
 
 
-def own_molecules(path: str | os.PathLike, vocabulary: Vocabulary | None = None) -> Molecules:
+def own_molecules(path: str | os.PathLike[str], vocabulary: Vocabulary | None = None) -> Molecules:
     """A user's molecules; what cannot be used is counted and printed.
 
     Args:
@@ -203,12 +210,19 @@ def own_molecules(path: str | os.PathLike, vocabulary: Vocabulary | None = None)
     return Molecules(vocabulary.encode(strings), vocabulary, os.path.basename(name))
 
 
-def _check_split(split: str, splits: dict) -> None:
+def _check_split(split: str, splits: Collection[str]) -> None:
     if split not in splits:
         raise ValueError(f"split is {split!r}; expected one of {', '.join(splits)}")
 
 
-def _tokenized(name, strings, vocabulary: Vocabulary, size: int, sha256: str, source: str) -> Molecules:
+def _tokenized(
+    name: str,
+    strings: Callable[[], list[str]],
+    vocabulary: Vocabulary,
+    size: int,
+    sha256: str,
+    source: str,
+) -> Molecules:
     """A published set from its file in data/tokens, which is made where it is missing or of other data."""
     file = cache_folder("tokens") / f"{name}.npz"
     flat = _kept_tokens(file, vocabulary, sha256)
@@ -217,7 +231,7 @@ def _tokenized(name, strings, vocabulary: Vocabulary, size: int, sha256: str, so
         tokens = molecules.tokens.numpy()
         # the end of each string tells its length
         flat = tokens[np.arange(tokens.shape[1]) < molecules.lengths.numpy()[:, None]]
-        digest = hashlib.sha256(flat).hexdigest()
+        digest = hashlib.sha256(flat.data).hexdigest()
         # where nothing can be written it is made again next time
         with suppress(OSError), replace_file(file) as path, open(path, "wb") as stream:
             np.savez_compressed(stream, tokens=flat, sha256=digest, source=sha256, symbols=vocabulary.symbols)

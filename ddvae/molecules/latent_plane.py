@@ -2,6 +2,7 @@
 
 import copy
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import torch
@@ -79,7 +80,9 @@ class MoleculeView:
         valid = np.array([string is not None for string in canonical(found)])
         return valid.reshape(size, size), np.array(found).reshape(size, size)
 
-    def near(self, point: tuple[float, float], radius: float, count: int = 12, seed: int = 0) -> list[dict]:
+    def near(
+        self, point: tuple[float, float], radius: float, count: int = 12, seed: int = 0
+    ) -> list[dict[str, Any]]:
         """What decodes at random directions and a distance from a point of the plane.
 
         Each molecule once, however it is written, and not the point's own.

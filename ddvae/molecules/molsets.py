@@ -10,11 +10,16 @@ import subprocess
 import sys
 import types
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rdkit.Chem import Mol
+    from rdkit.DataStructs import ExplicitBitVect
 
 __all__ = ["molsets_file", "reference_metrics"]
 
 
-def reference_metrics(smiles: list[str], **settings) -> dict[str, float]:
+def reference_metrics(smiles: list[str], **settings: object) -> dict[str, float]:
     """molsets' `get_all_metrics`, with its own functions and numbers.
 
     Args:
@@ -42,25 +47,25 @@ def _supply_what_vanished() -> None:
     from rdkit.Chem import AllChem, rdFingerprintGenerator
 
     six = types.ModuleType("rdkit.six")  # RDKit 2024.03
-    six.iteritems = dict.items
+    vars(six).update(iteritems=dict.items)
     sys.modules["rdkit.six"] = six
-    numpy.NaN = numpy.nan  # NumPy 2.0
-    numpy.row_stack = numpy.vstack  # NumPy 2.0
+    vars(numpy).update(NaN=numpy.nan, row_stack=numpy.vstack)  # NumPy 2.0
     pandas.DataFrame.append = lambda self, other, sort: pandas.concat([self, other], sort=sort)  # pandas 2.0
     for name in ("matplotlib", "matplotlib.pyplot"):  # molsets plots with it, but not here
         sys.modules.setdefault(name, types.ModuleType(name))
-    sys.modules["matplotlib"].pyplot = sys.modules["matplotlib.pyplot"]
+    vars(sys.modules["matplotlib"]).update(pyplot=sys.modules["matplotlib.pyplot"])
 
     root = scipy.linalg.sqrtm
     scipy.linalg.sqrtm = lambda matrix, disp=True: (
         root(matrix) if disp else (root(matrix), None)
     )  # SciPy 1.18
 
-    def morgan(molecule, radius, nBits):  # deprecated in RDKit 2023.09, with a line a call
+    # deprecated in RDKit 2023.09, with a line a call
+    def morgan(molecule: "Mol", radius: int, nBits: int) -> "ExplicitBitVect":
         generator = rdFingerprintGenerator.GetMorganGenerator(radius=radius, fpSize=nBits)
         return generator.GetFingerprint(molecule)
 
-    AllChem.GetMorganFingerprintAsBitVect = morgan
+    vars(AllChem).update(GetMorganFingerprintAsBitVect=morgan)
 
 
 if __name__ in ("__main__", "__mp_main__"):  # also where molsets' own processes are not forked
@@ -80,7 +85,9 @@ def molsets_file(*parts: str) -> Path:
         FileNotFoundError: molsets is not installed, or lacks the file.
     """
     package = importlib.util.find_spec("moses")
-    path = Path(package.origin).parent.joinpath(*parts) if package else Path("moses", *parts)
+    # a mere folder of that name is found too, and has no origin
+    folder = Path(package.origin).parent if package and package.origin else Path("moses")
+    path = folder.joinpath(*parts)
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} is missing; expected it in molsets 0.3.1: pip install --no-deps molsets"

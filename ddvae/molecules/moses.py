@@ -3,9 +3,9 @@
 import os
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from functools import cache
-from typing import Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
 import numpy as np
 
@@ -18,9 +18,35 @@ from .profile import Profile, checked_strings, profile
 
 __all__ = ["Profile", "evaluate", "molecules_behind", "profile", "validity"]
 
+Strings = Iterable[str | None]
+Given = TypeVar("Given")
+Metrics = dict[str, float | tuple[float, float]]
+"""By molsets' keys; the ends of an interval are two numbers."""
 
+
+class Options(TypedDict, total=False):
+    """Those of `evaluate` beside `resamples`, which alone changes the type of its values."""
+
+    n_jobs: int | None
+    device: str
+    ks: Sequence[int]
+    train: Iterable[str] | Literal[False] | None
+    test: Iterable[str] | Profile | None
+    test_scaffolds: Iterable[str] | Profile | Literal[False] | None
+    path: str
+    extrapolate: bool
+    time_limit: float
+    progress: bool
+
+
+@overload
 def evaluate(
-    smiles: Iterable[str | None] | Profile,
+    smiles: Strings | Profile, *, resamples: Literal[0] = 0, **options: Unpack[Options]
+) -> dict[str, float]: ...
+@overload
+def evaluate(smiles: Strings | Profile, *, resamples: int, **options: Unpack[Options]) -> Metrics: ...
+def evaluate(
+    smiles: Strings | Profile,
     *,
     n_jobs: int | None = None,
     device: str = "cpu",
@@ -33,7 +59,7 @@ def evaluate(
     resamples: int = 0,
     time_limit: float = 10.0,
     progress: bool = False,
-) -> dict[str, float]:
+) -> dict[str, float] | Metrics:
     """All metrics of MOSES, under molsets' keys and in its order.
 
     A metric that has no value for this set is NaN, and a warning names it and the reason. FCD depends on
@@ -66,13 +92,13 @@ def evaluate(
         return _by_molsets(smiles, ks, n_jobs, device, test, test_scaffolds, train)
     if path != "fast":
         raise ValueError(f"path is {path!r}; expected 'fast' or 'reference'")
-    how = {"n_jobs": n_jobs, "device": device, "time_limit": time_limit, "progress": progress}
-    found = smiles if isinstance(smiles, Profile) else profile(smiles, **how)
-    references = {"Test": _reference(test, "test", how)}
+    look = partial(profile, n_jobs=n_jobs, device=device, time_limit=time_limit, progress=progress)
+    found = smiles if isinstance(smiles, Profile) else look(smiles)
+    references = {"Test": _reference(test, "test", look)}
     if test_scaffolds is not False:
-        references["TestSF"] = _reference(test_scaffolds, "test_scaffolds", how)
+        references["TestSF"] = _reference(test_scaffolds, "test_scaffolds", look)
 
-    results = {"valid": len(found.traits) / found.given}
+    results: Metrics = {"valid": len(found.traits) / found.given}
     for k in ks:
         results[f"unique@{k}"] = _ratio(len(set(found.smiles[:k])), len(found.smiles[:k]))
     for name, reference in references.items():
@@ -90,7 +116,7 @@ def evaluate(
     return results
 
 
-def molecules_behind(results: dict[str, float], given: int) -> dict[str, int]:
+def molecules_behind(results: Mapping[str, Any], given: int) -> dict[str, int]:
     """How many molecules each figure of `evaluate` rests on.
 
     Args:
@@ -107,21 +133,21 @@ def _training_set() -> frozenset[str]:
     return frozenset(moses_strings("train"))
 
 
-def _reference(given: Iterable[str] | Profile | None, split: str, how: dict) -> Reference:
+def _reference(
+    given: Iterable[str] | Profile | None, split: str, look: Callable[[Strings], Profile]
+) -> Reference:
     if given is None:
         return moses_reference(split)
-    return (
-        given if isinstance(given, Profile) else profile(checked_strings(given, split), **how)
-    ).reference()
+    return (given if isinstance(given, Profile) else look(checked_strings(given, split))).reference()
 
 
 def _against(
     found: Profile, reference: Reference, name: str, device: str, extrapolate: bool, resamples: int
-) -> dict:
+) -> Metrics:
     """The four metrics that compare with a reference, and what was asked for beside."""
     nearest = nearest_similarities(found.fingerprints, reference.fingerprints, device)
     law = reference.mean, reference.covariance
-    results = {
+    results: Metrics = {
         f"FCD/{name}": fcd(found.activations, *law),
         f"SNN/{name}": _mean(nearest),
         f"Frag/{name}": _cosine(found.fragments, reference.fragments),
@@ -144,7 +170,7 @@ def _mean_interval(values: np.ndarray, resamples: int, seed: int = 0) -> tuple[f
     return float(low), float(high)
 
 
-def _cosine(a: Counter, b: Counter) -> float:
+def _cosine(a: Counter[str], b: Counter[str]) -> float:
     """Cosine of the angle between two sets of counts; NaN if one is empty."""
     lengths = [np.sqrt(sum(count**2 for count in counts.values())) for counts in (a, b)]
     return _ratio(sum(count * b[key] for key, count in a.items() if key in b), lengths[0] * lengths[1])
@@ -172,7 +198,7 @@ def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else np.nan
 
 
-def _tell_missing(results: dict, found: Profile) -> None:
+def _tell_missing(results: Metrics, found: Profile) -> None:
     missing = [key for key, value in results.items() if np.isnan(value).any()]
     if missing:
         counts = f"{len(found.traits)} valid of {found.given} strings"
@@ -180,13 +206,23 @@ def _tell_missing(results: dict, found: Profile) -> None:
         warnings.warn(f"{', '.join(missing)}: no value for {counts} ({needs})", stacklevel=3)
 
 
-def _by_molsets(smiles, ks, n_jobs, device, test, test_scaffolds, train) -> dict[str, float]:
+def _by_molsets(
+    smiles: Strings | Profile,
+    ks: Sequence[int],
+    n_jobs: int | None,
+    device: str,
+    test: Iterable[str] | Profile | None,
+    test_scaffolds: Iterable[str] | Profile | Literal[False] | None,
+    train: Iterable[str] | Literal[False] | None,
+) -> dict[str, float]:
     from .molsets import reference_metrics
 
-    sets = {"test": test, "test_scaffolds": test_scaffolds, "train": train}
-    for name, given in ({"smiles": smiles} | sets).items():
-        if isinstance(given, Profile):
-            raise TypeError(f"{name} is a Profile; expected strings where path is 'reference'")
+    smiles = _no_profile(smiles, "smiles")
+    sets = {
+        "test": _no_profile(test, "test"),
+        "test_scaffolds": _no_profile(test_scaffolds, "test_scaffolds"),
+        "train": _no_profile(train, "train"),
+    }
     # molsets would take None for an error and the empty string for a molecule; this is neither
     strings = [string or "?" for string in checked_strings(smiles)]
     given = {
@@ -198,6 +234,12 @@ def _by_molsets(smiles, ks, n_jobs, device, test, test_scaffolds, train) -> dict
     results = reference_metrics(strings, k=list(ks), n_jobs=n_jobs, device=device, **given)
     left_out = ("/TestSF" if test_scaffolds is False else "?", "Novelty" if train is False else "?")
     return {key: value for key, value in results.items() if not key.endswith(left_out)}
+
+
+def _no_profile(given: Given | Profile, name: str) -> Given:
+    if isinstance(given, Profile):
+        raise TypeError(f"{name} is a Profile; expected strings where path is 'reference'")
+    return given
 
 
 def validity(strings: list[str]) -> dict[str, float | None]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -35,8 +36,8 @@ class Reference:
     mean: np.ndarray
     covariance: np.ndarray
     fingerprints: np.ndarray
-    fragments: Counter
-    scaffolds: Counter
+    fragments: Counter[str]
+    scaffolds: Counter[str]
     values: dict[str, np.ndarray]
 
 
@@ -69,24 +70,24 @@ def moses_reference(split: str) -> Reference:
 
 def _read(file: Path) -> Reference:
     with open(file, "rb") as stream, np.load(stream, allow_pickle=False) as kept:
-        counts = json.loads(kept["counts"].tobytes())
+        fragments, scaffolds = json.loads(kept["counts"].tobytes())
         return Reference(
             kept["mean"],
             kept["covariance"],
             kept["fingerprints"],
-            *map(Counter, counts),
+            Counter(fragments),
+            Counter(scaffolds),
             {key: kept[key] for key in PROPERTIES},
         )
 
 
 def _write(reference: Reference, file: Path) -> None:
     counts = json.dumps([reference.fragments, reference.scaffolds]).encode()
+    arrays: dict[str, Any] = {
+        "mean": reference.mean,
+        "covariance": reference.covariance,
+        "fingerprints": reference.fingerprints,
+        "counts": np.frombuffer(counts, np.uint8),
+    }
     with replace_file(file) as beside, open(beside, "wb") as stream:
-        np.savez(
-            stream,
-            mean=reference.mean,
-            covariance=reference.covariance,
-            fingerprints=reference.fingerprints,
-            counts=np.frombuffer(counts, np.uint8),
-            **reference.values,
-        )
+        np.savez(stream, **(arrays | reference.values))

@@ -55,7 +55,13 @@ COMMON = Constants(
 
 
 def score(
-    smiles: Sequence[str | None], *, constants: Constants = COMMON, cycle: str = "basis", **how
+    smiles: Sequence[str | None],
+    *,
+    constants: Constants = COMMON,
+    cycle: str = "basis",
+    n_jobs: int | None = None,
+    time_limit: float = 10.0,
+    progress: bool = False,
 ) -> np.ndarray:
     r"""Penalised logP of each string, higher is better; NaN for what is no molecule.
 
@@ -66,17 +72,20 @@ def score(
         constants: By which each part is normalised.
         cycle: "basis", the longest ring of networkx's cycle basis, as in all published scores, though it
             depends on the order of atoms; or "sssr", of RDKit's smallest rings.
-        how: Settings of `parts`.
+        n_jobs, time_limit, progress: As in `parts`.
 
     Returns:
         (N,) float64.
 
     Source: Eq. 25 and 26; Kusner et al. (2017).
     """
-    return combine(parts(smiles, cycle=cycle, **how), constants)
+    found = parts(smiles, cycle=cycle, n_jobs=n_jobs, time_limit=time_limit, progress=progress)
+    return combine(found, constants)
 
 
-def combine(found: Sequence, constants: Constants = COMMON) -> np.ndarray:
+def combine(
+    found: np.ndarray | Sequence[tuple[float, float, float] | None], constants: Constants = COMMON
+) -> np.ndarray:
     """Scores (N,) of N parts, None or NaN for what is no molecule."""
     rows = np.array([(np.nan,) * 3 if row is None else row for row in found], dtype=np.float64)
     means, deviations = np.array([constants.logp, constants.sa, constants.cycle]).T

@@ -48,11 +48,11 @@ class Profile:
         return np.array([one.fingerprint for one in self.traits], np.uint8).reshape(len(self.traits), 128)
 
     @cached_property
-    def fragments(self) -> Counter:
+    def fragments(self) -> Counter[str]:
         return Counter(fragment for one in self.traits for fragment in one.fragments)
 
     @cached_property
-    def scaffolds(self) -> Counter:
+    def scaffolds(self) -> Counter[str]:
         return Counter(one.scaffold for one in self.traits if one.scaffold is not None)
 
     @cached_property
@@ -107,7 +107,8 @@ def profile(
             stacklevel=2,
         )
     by_string = dict(zip(distinct, found))
-    valid = tuple(one for one in map(by_string.get, strings) if one is not None)
+    traits_of_each = (by_string[string] for string in strings if string)
+    valid = tuple(one for one in traits_of_each if one is not None)
     return Profile(len(strings), valid, device, progress)
 
 

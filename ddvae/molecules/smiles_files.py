@@ -35,7 +35,9 @@ LIKE_SMILES = re.compile(rf"(?=.*[^-0-9.+:/%])(?:{ATOM}|[][()0-9#%*+\-./:=<>?@$\
 WELL_FORMED = re.compile(rf"(?:{ATOM}|Br|Cl|[BCFINOPSbcnops*]|[-=#$:/\\.~()]|%[0-9]{{2}}|[0-9])+")
 
 
-def read_smiles(path: str | os.PathLike, vocabulary: Vocabulary | None = None) -> tuple[list[str], Counter]:
+def read_smiles(
+    path: str | os.PathLike[str], vocabulary: Vocabulary | None = None
+) -> tuple[list[str], Counter[str]]:
     """SMILES strings of a file and, by reason, how many lines were left out.
 
     Args:
@@ -47,7 +49,8 @@ def read_smiles(path: str | os.PathLike, vocabulary: Vocabulary | None = None) -
         FileNotFoundError: there is no such file.
         ValueError: it is no text or no whole table, or does not hold SMILES.
     """
-    strings, skipped = [], Counter()
+    strings: list[str] = []
+    skipped: Counter[str] = Counter()
     for string in smiles_column(path):
         unknown = "" if string.isascii() else next(c for c in string if not c.isascii())
         if vocabulary is not None and not unknown:
@@ -65,7 +68,7 @@ def read_smiles(path: str | os.PathLike, vocabulary: Vocabulary | None = None) -
     return strings, skipped
 
 
-def smiles_column(path: str | os.PathLike) -> list[str]:
+def smiles_column(path: str | os.PathLike[str]) -> list[str]:
     """One string a line of a list, or a row of a table, as it is; the arguments and errors of `read_smiles`.
 
     Of a table, standard error tells which column was taken. What follows the SMILES in a line or field, a
@@ -105,12 +108,20 @@ class _Column:
         print(f"{name}: {self}{between * (len(self.header) > 1)}", file=sys.stderr)
 
     @property
-    def rank(self) -> tuple[bool, int, int] | None:
-        """How well the name fits SMILES, the best first; None if it does not. Names may hold blanks."""
+    def rank(self) -> tuple[bool, int, int]:
+        """How well the name fits SMILES, the best first; not at all with 3 in the middle.
+
+        Names may hold blanks.
+        """
         words = re.findall("[a-z]+", self.header[self.place].lower())
         joined, last = "".join(words), words[-1] if words else ""
-        fits = (joined == "smiles", "smile" in joined, last in ("smi", "structure", "mol", "molecule"))
-        return (self.delimiter == " ", fits.index(True), len(joined)) if any(fits) else None
+        fits = (joined == "smiles", "smile" in joined, last in ("smi", "structure", "mol", "molecule"), True)
+        return self.delimiter == " ", fits.index(True), len(joined)
+
+    @property
+    def fits(self) -> bool:
+        """Whether the name fits SMILES at all."""
+        return self.rank[1] < 3
 
     def rows(self, name: str, lines: list[str], first: int) -> dict[int, tuple[str, ...]]:
         """Fields of each row from line `first` on, by the number of the line that it ends in."""
@@ -168,14 +179,15 @@ def _from_table(name: str, lines: list[str], head: int, delimiters: str) -> list
 
 def _named_columns(line: str, delimiters: str) -> list[_Column]:
     """Columns whose names fit SMILES, best first, among all ways to read a header."""
-    columns, header = [], line.strip().lstrip("# ")
+    columns: list[_Column] = []
+    header = line.strip().lstrip("# ")
     for delimiter in delimiters:
         names = _fields(header, delimiter)
         if len(names) > 1 or delimiter == delimiters[-1]:
             columns += [_Column(names, delimiter, place) for place in range(len(names))]
     if _is_title(line):  # a list may begin with a molecule and its name
         columns.append(_Column([header], delimiters[-1], 0))
-    return sorted((column for column in columns if column.rank), key=lambda column: column.rank)
+    return sorted((column for column in columns if column.fits), key=lambda column: column.rank)
 
 
 def _from_list(name: str, lines: list[str], start: int, head: int) -> list[str]:
@@ -226,7 +238,7 @@ def _fields(line: str, delimiter: str) -> list[str]:
 
 def _first_field(line: str) -> str:
     """What stands before the first blank, delimiter or quotation mark, none of which SMILES have."""
-    return re.match(r'[\s"]*([^\s,;|"]*)', line)[1]
+    return next(re.finditer(r'[\s"]*([^\s,;|"]*)', line))[1]
 
 
 def _is_title(line: str) -> bool:
@@ -238,7 +250,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
 
 
-def _sample(items: list) -> list:
+def _sample(items: list[str]) -> list[str]:
     """About a thousand, evenly, so that a large file costs no more."""
     return items[:: len(items) // 1000 + 1]
 

@@ -11,6 +11,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -46,12 +47,12 @@ WIDE = {  # the first two bytes of the third are those of the first
 }
 
 
-def spoken_name(path: str | os.PathLike) -> str:
+def spoken_name(path: str | os.PathLike[str]) -> str:
     """A path as messages call it: "-" is standard input."""
     return "standard input" if os.fspath(path) == "-" else os.fspath(path)
 
 
-def read_text(path: str | os.PathLike, expected: str) -> str:
+def read_text(path: str | os.PathLike[str], expected: str) -> str:
     """The text of a file, each line ended by one line feed, without byte order marks.
 
     Args:
@@ -83,7 +84,7 @@ def read_text(path: str | os.PathLike, expected: str) -> str:
     return text.replace("\ufeff", "").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _bytes(path: str | os.PathLike, expected: str) -> bytes:
+def _bytes(path: str | os.PathLike[str], expected: str) -> bytes:
     name = spoken_name(path)
     try:
         if os.fspath(path) != "-":
@@ -107,7 +108,7 @@ def _decompressed(content: bytes, name: str) -> bytes:
 
 
 @contextlib.contextmanager
-def replace_file(path: str | os.PathLike) -> Iterator[Path]:
+def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A path to write beside the real one, which it replaces if the block succeeds.
 
     Whatever fails, a full disk included, the old file stays whole and no half-written one is left.
@@ -129,7 +130,7 @@ def replace_file(path: str | os.PathLike) -> Iterator[Path]:
         raise
 
 
-def save_checkpoint(path: str | os.PathLike, state: dict) -> None:
+def save_checkpoint(path: str | os.PathLike[str], state: dict[str, Any]) -> None:
     """Writes tensors and plain values beside the path, then renames; an old file survives failure.
 
     Raises:
@@ -145,7 +146,7 @@ def save_checkpoint(path: str | os.PathLike, state: dict) -> None:
         raise OSError(f"{path} could not be written ({error}); an earlier checkpoint is kept") from error
 
 
-def load_checkpoint(path: str | os.PathLike) -> dict:
+def load_checkpoint(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Reads what `save_checkpoint` wrote, without unpickling code.
 
     Raises:
@@ -164,7 +165,7 @@ def load_checkpoint(path: str | os.PathLike) -> dict:
     return state
 
 
-def check_same_settings(found: dict, wanted: dict, where: str) -> None:
+def check_same_settings(found: dict[str, Any], wanted: dict[str, Any], where: str) -> None:
     """Refuses to go on with what was begun under other settings.
 
     Args:

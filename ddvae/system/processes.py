@@ -4,11 +4,14 @@ import pickle
 from collections.abc import Callable, Sequence
 from concurrent.futures import TimeoutError
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 from .progress import ProgressBar
 
 __all__ = ["map_chunks"]
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 CHUNK = 500
 """Items handed over at a time: enough to hide the transfer, few enough for a smooth progress bar."""
@@ -19,14 +22,14 @@ _kept: dict[bytes, Any] = {}
 
 
 def map_chunks(
-    function: Callable[[list], list],
-    items: Sequence,
+    function: Callable[[list[Item]], Sequence[Result | None]],
+    items: Sequence[Item],
     *,
     n_jobs: int | None = None,
     time_limit: float = 10.0,
     label: str | None = None,
     keep: bool = False,
-) -> tuple[list, list[int]]:
+) -> tuple[list[Result | None], list[int]]:
     """function's results for all items, in order, computed in other processes.
 
     They are started anew, never forked: a fork of a process that holds torch's threads may hang. What takes
@@ -55,13 +58,13 @@ def map_chunks(
         raise ValueError(f"n_jobs is {n_jobs}; expected a whole number from 1")
     if not time_limit > 0:
         raise ValueError(f"time_limit is {time_limit}; expected seconds above 0")
-    results: list[Any] = []
+    results: list[Result | None] = []
     lost: list[int] = []
     chunks = [list(items[i : i + CHUNK]) for i in range(0, len(items), CHUNK)]
     keep = keep and len(chunks) < 2
     with nullcontext(_kept_pool(function)) if keep else _pool(function, min(n_jobs, len(chunks))) as pool:
 
-        def start(chunk: list, limit: float) -> Any:
+        def start(chunk: list[Item], limit: float) -> Any:
             return pool.schedule(function, args=(chunk,), timeout=limit)
 
         futures = [start(chunk, time_limit + EACH * len(chunk)) for chunk in chunks]
@@ -81,7 +84,7 @@ def map_chunks(
     return results, lost
 
 
-def _pool(function: Callable, processes: int) -> Any:
+def _pool(function: Callable[[list[Item]], Sequence[Result]], processes: int) -> Any:
     from loky.backend.context import get_context
     from pebble import ProcessPool
 
@@ -90,7 +93,7 @@ def _pool(function: Callable, processes: int) -> Any:
     return ProcessPool(max(1, processes), initializer=function, initargs=([],), context=context)
 
 
-def _kept_pool(function: Callable) -> Any:
+def _kept_pool(function: Callable[[list[Item]], Sequence[Result]]) -> Any:
     key = pickle.dumps(function)
     # a pool that was stopped is not active, nor is one in a fork, which has none of the threads that serve it
     if key not in _kept or not _kept[key].active:
@@ -98,7 +101,7 @@ def _kept_pool(function: Callable) -> Any:
     return _kept[key]
 
 
-def _result(future: Any) -> list | None:
+def _result(future: Any) -> list[Any] | None:
     """A task's result; None if it was stopped or its process died."""
     from pebble import ProcessExpired
 

@@ -5,27 +5,36 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import connection
+from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
+from typing import Generic, TypeVar
 
 __all__ = ["WarmProcess"]
 
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
 
-class WarmProcess:
+
+class WarmProcess(Generic[Argument, Result]):
     """A process for one function, kept from call to call and started anew after it hung or died.
 
     Args:
         function: Of one argument, importable by name; what it keeps stays with the process.
     """
 
-    def __init__(self, function: Callable):
-        self._function, self._process, self._end = function, None, None
+    _process: BaseProcess
+    _ours: connection.Connection
+
+    def __init__(self, function: Callable[[Argument], Result]):
+        self._function = function
+        self._end: Finalize[None] | None = None
 
     @property
     def alive(self) -> bool:
         """Whether the process of earlier calls still is."""
-        return self._process is not None and self._process.is_alive()
+        return self._end is not None and self._process.is_alive()
 
-    def call(self, argument, limit: float, waiting: Callable[[], None] = lambda: None):
+    def call(self, argument: Argument, limit: float, waiting: Callable[[], None] = lambda: None) -> Result:
         """The function's result.
 
         Args:
@@ -59,11 +68,11 @@ class WarmProcess:
         """Ends the process, and those that it began."""
         if self._end is not None:
             self._end()
-        self._process = self._end = None
+        self._end = None
 
     def _answered(self, deadline: float, waiting: Callable[[], None]) -> bool:
         """Whether there is an answer, or none can come any more, before the deadline."""
-        ends = [self._ours, self._process.sentinel]
+        ends: list[connection.Connection | int] = [self._ours, self._process.sentinel]
         while not connection.wait(ends, max(0.0, min(1.0, deadline - time.monotonic()))):
             waiting()
             if not self.alive:  # what it forked may hold its sentinel
@@ -78,7 +87,7 @@ class WarmProcess:
         process = self._process
         process.join(5)
         self.stop()
-        names = {-one.value: one.name for one in signal.Signals}
+        names: dict[int | None, str] = {-one.value: one.name for one in signal.Signals}
         return names.get(process.exitcode, f"exit code {process.exitcode}")
 
     def _start(self) -> None:
@@ -93,20 +102,20 @@ class WarmProcess:
         self._end = Finalize(self, _end, (self._process, self._ours), exitpriority=10)
 
 
-def _serve(function: Callable, calls: connection.Connection) -> None:
+def _serve(function: Callable[[Argument], Result], calls: connection.Connection) -> None:
     """Answers calls until their other end is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for its owner
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             argument = calls.recv()
             try:
-                answer = function(argument), None
+                answer: tuple[Result | None, Exception | None] = function(argument), None
             except Exception as error:
                 answer = None, error
             calls.send(answer)
 
 
-def _end(process, ours: connection.Connection) -> None:
+def _end(process: BaseProcess, ours: connection.Connection) -> None:
     from loky.backend.utils import kill_process_tree
 
     ours.close()

@@ -38,6 +38,8 @@ def test_wrong_symbols():
         MOSES.encode(["CCX"])
     with pytest.raises(ValueError, match="expected different ASCII characters"):
         Vocabulary("CCO")
+    with pytest.raises(ValueError, match="no token that ends a string; expected ends=True"):
+        Molecules(torch.zeros(1, 2, dtype=torch.uint8), Vocabulary("CO"), "").batch(torch.tensor([0]))
 
 
 @pytest.mark.parametrize("split, size", [("test", 176_074), ("test_scaffolds", 176_225)])
