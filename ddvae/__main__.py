@@ -5,6 +5,7 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
 
@@ -14,6 +15,8 @@ from .papers.catalogue import PRESETS
 from .papers.dd_vae.readings import READINGS
 from .system.extras import extra_of
 from .training.state import Diverged
+
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main(words: list[str] | None = None) -> int:
@@ -112,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_translation(group) -> None:
+def _add_translation(group: _Commands) -> None:
     """The commands that use a trained model of molecules."""
     draw = group.add_parser("sample", help="print molecules decoded from draws of the prior")
     draw.add_argument("run", metavar="RUN", help="a folder that `train` wrote, or the checkpoint in it")
@@ -131,7 +134,7 @@ def _add_translation(group) -> None:
     back.set_defaults(command=models.decode)
 
 
-def _add_search(group) -> None:
+def _add_search(group: _Commands) -> None:
     """The command that looks for molecules of high score."""
     seek = group.add_parser("optimize", help="latent Bayesian optimisation of a score of your own")
     seek.add_argument("--score", required=True, metavar="MODULE:FUNCTION", help="list of SMILES to numbers")
@@ -154,7 +157,7 @@ def _add_search(group) -> None:
     seek.set_defaults(command=optimize.optimize, maximize=True)
 
 
-def _add_judgement(group) -> None:
+def _add_judgement(group: _Commands) -> None:
     """The commands that measure molecules."""
     judge = group.add_parser("moses-metrics", help="all metrics of MOSES of a file of molecules")
     judge.add_argument(

@@ -3,34 +3,40 @@
 import argparse
 import json
 import sys
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 import numpy as np
 
+if TYPE_CHECKING:
+    from ..molecules.profile import Profile
+
+
+class _References(TypedDict, total=False):
+    """What molecules are compared with, as `evaluate` takes it; empty for MOSES' own sets."""
+
+    test: "list[str] | Profile"
+    test_scaffolds: Literal[False]
+    train: list[str] | Literal[False]
+
 
 def moses_metrics(arguments: argparse.Namespace) -> int:
-    from ..molecules.chemistry import canonical
-    from ..molecules.moses import evaluate, molecules_behind, profile
+    from ..molecules.moses import evaluate, molecules_behind
     from ..molecules.smiles_files import smiles_column
     from ..system.files import replace_file
 
     if arguments.n is not None and arguments.n < 1:
         raise ValueError(f"n is {arguments.n}; expected a whole number from 1")
-    references = {}
-    if arguments.reference:
-        known = smiles_column(arguments.reference)
-        references = {"test": known, "test_scaffolds": False, "train": known}
-        if arguments.path == "fast" and known:
-            ours = profile(known, n_jobs=arguments.n_jobs, device=arguments.device)
-            references |= {"test": ours, "train": ours.smiles or False}
-        elif known:  # novelty compares strings
-            references["train"] = [one for one in canonical(known) if one] or False
+    references = _references(arguments)
     strings = smiles_column(arguments.file)[: arguments.n]
-    options = ("path", "device", "n_jobs", "resamples", "extrapolate")
     results = evaluate(
         strings,
+        n_jobs=arguments.n_jobs,
+        device=arguments.device,
+        path=arguments.path,
+        extrapolate=arguments.extrapolate,
+        resamples=arguments.resamples,
         progress=sys.stderr.isatty(),
         **references,
-        **{name: getattr(arguments, name) for name in options},
     )
     counts = molecules_behind(results, len(strings))
     print(f"{'metric':28} {'value':>19} {'n':>8}")
@@ -39,9 +45,26 @@ def moses_metrics(arguments: argparse.Namespace) -> int:
         print(f"{name:28} {text:>19} {counts[name]:>8,}")
     if arguments.json:
         with replace_file(arguments.json) as beside:
-            known = {name: value if np.isfinite(value).all() else None for name, value in results.items()}
-            beside.write_text(json.dumps({"metrics": known, "n": counts}, indent=1))
+            finite = {name: value if np.isfinite(value).all() else None for name, value in results.items()}
+            beside.write_text(json.dumps({"metrics": finite, "n": counts}, indent=1))
     return 0
+
+
+def _references(arguments: argparse.Namespace) -> _References:
+    from ..molecules.chemistry import canonical
+    from ..molecules.moses import profile
+    from ..molecules.smiles_files import smiles_column
+
+    if not arguments.reference:
+        return {}
+    known = smiles_column(arguments.reference)
+    if not known:
+        return {"test": known, "test_scaffolds": False, "train": known}
+    if arguments.path == "fast":
+        ours = profile(known, n_jobs=arguments.n_jobs, device=arguments.device)
+        return {"test": ours, "test_scaffolds": False, "train": ours.smiles or False}
+    strings = [one for one in canonical(known) if one]  # novelty compares these
+    return {"test": known, "test_scaffolds": False, "train": strings or False}
 
 
 def curve(arguments: argparse.Namespace) -> int:

@@ -3,10 +3,13 @@
 import argparse
 import importlib
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .book import _recorded_model
+
+if TYPE_CHECKING:
+    from ..optimization.guarded_score import Score
 
 
 def optimize(arguments: argparse.Namespace) -> int:
@@ -44,7 +47,7 @@ def optimize(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _named_function(name: str) -> Callable:
+def _named_function(name: str) -> "Score":
     """The function that "module:function" names, the working directory included."""
     from ..optimization.user_code import guarded
 

@@ -16,7 +16,7 @@ from botorch.sampling.normal import SobolQMCNormalSampler
 from gpytorch.distributions import MultivariateNormal
 from torch import Tensor
 
-from .sparse_gp import SparseGP
+from .sparse_gp import Features, SparseGP
 
 __all__ = ["ACQUISITIONS", "Box", "View", "next_codes"]
 
@@ -33,7 +33,7 @@ class Box:
     low: Tensor
     high: Tensor
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.low.shape != self.high.shape or not (self.low < self.high).all():
             ends = f"low is {self.low.tolist()} and high is {self.high.tolist()}"
             raise ValueError(f"{ends:.200}; expected low < high in every dimension")
@@ -210,7 +210,8 @@ class _Surrogate(Model):
 
     def __init__(self, gp: SparseGP, believed: Tensor | None = None):
         super().__init__()
-        self.gp, self.believed = gp, None
+        self.gp = gp
+        self.believed: tuple[Tensor, Features, Tensor] | None = None
         if believed is not None and len(believed):
             features = gp.features(believed)
             own = gp.covariance(believed, features, believed, features)
@@ -225,7 +226,7 @@ class _Surrogate(Model):
     def batch_shape(self) -> torch.Size:
         return torch.Size()
 
-    def posterior(self, X: Tensor, **_) -> GPyTorchPosterior:
+    def posterior(self, X: Tensor, *_: object, **__: object) -> GPyTorchPosterior:
         features = _features(self.gp, X)
         mean, covariance = self.gp.mean(features), self.gp.covariance(X, features, X, features)
         if self.believed is not None:
@@ -236,12 +237,13 @@ class _Surrogate(Model):
         return GPyTorchPosterior(MultivariateNormal(mean, covariance + _little(self.gp, X.shape[-2])))
 
 
-def _features(gp: SparseGP, x: Tensor) -> tuple[Tensor, Tensor]:
+def _features(gp: SparseGP, x: Tensor) -> Features:
     """`SparseGP.features` of codes (..., Q, D), once of what a batch shares: all but first ones."""
     if x.dim() != 3 or 1 in x.shape[:2] or not (x[:, 1:] == x[:1, 1:]).all():
         return gp.features(x)
     own, shared = gp.features(x[:, :1]), gp.features(x[:1, 1:])
-    return tuple(torch.cat([a, b.expand(len(x), -1, -1)], 1) for a, b in zip(own, shared))
+    prior, posterior = (torch.cat([a, b.expand(len(x), -1, -1)], 1) for a, b in zip(own, shared))
+    return prior, posterior
 
 
 def _little(gp: SparseGP, size: int) -> Tensor:

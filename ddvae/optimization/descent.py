@@ -33,7 +33,9 @@ def descend(
     1.0
     """
     values = {name: value.detach().clone().requires_grad_() for name, value in start.items()}
-    best, least, found, ceiling = None, math.inf, math.nan, None
+    best: dict[str, Tensor] | None = None
+    ceiling: float | None = None
+    least, found = math.inf, math.nan
 
     def closure() -> float:
         nonlocal best, least, found, ceiling
@@ -45,8 +47,10 @@ def descend(
             best, least = {name: value.detach().clone() for name, value in values.items()}, found
         return ceiling if math.isnan(found) else found
 
-    settings = {"max_iter": steps, "history_size": 20, "line_search_fn": "strong_wolfe"}
-    torch.optim.LBFGS(values.values(), **settings).step(closure)
+    optimizer = torch.optim.LBFGS(
+        values.values(), max_iter=steps, history_size=20, line_search_fn="strong_wolfe"
+    )
+    optimizer.step(closure)
     if best is None:
         raise ValueError("start has a loss that is no number; expected a finite one")
     if math.isnan(found):

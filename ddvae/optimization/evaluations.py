@@ -1,6 +1,7 @@
 """What became of each proposed code of a search, and the table that keeps it."""
 
 import csv
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Evaluation:
     code: tuple[float, ...]
 
 
-def read_evaluations(folder: str | Path) -> list[Evaluation]:
+def read_evaluations(folder: str | os.PathLike[str]) -> list[Evaluation]:
     """The evaluations that a folder holds.
 
     Raises:

@@ -6,7 +6,7 @@ Free of torch, for it is imported anew by each process that a score runs in.
 import math
 import pickle
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,10 @@ import numpy as np
 from ..system.warm_process import WarmProcess
 from .user_code import guarded
 
-__all__ = ["GuardedScore", "as_numbers"]
+__all__ = ["GuardedScore", "Score", "as_numbers"]
+
+Score = Callable[[list[str]], Iterable[float]]
+"""A list of N SMILES to N numbers: any array, tensor or sequence of them."""
 
 CHUNK, CHUNK_SECONDS, SHARE = 500, 2.0, 0.2
 """Most molecules of a chunk; seconds that it takes, or this share of all so far, as a killed one is lost."""
@@ -46,7 +49,7 @@ class GuardedScore:
 
     def __init__(
         self,
-        score: Callable[[list[str]], Sequence[float]],
+        score: Score,
         time_limit: float | None = None,
         loading_limit: float = 600.0,
         name: str | None = None,
@@ -59,13 +62,15 @@ class GuardedScore:
         self.name = name or f"{getattr(score, '__module__', None)}:{own}"
         self.score, self.time_limit, self.loading_limit, self.told = score, time_limit, loading_limit, told
         self._process = None if time_limit is None else WarmProcess(_Remote(score, self.name))
+        self._limit = math.inf if time_limit is None else time_limit
         self._size, self._each, self._spent = 1, 0.0, 0.0
-        self._loaded, self._known, self._in_time, self._lost = False, None, False, 0
+        self._loaded, self._in_time, self._lost = False, False, 0
+        self._known: str | None = None
 
     def __enter__(self) -> "GuardedScore":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._process is not None:
             self._process.stop()
 
@@ -81,7 +86,8 @@ class GuardedScore:
     def parts(self, smiles: Sequence[str]) -> Iterator[list[tuple[float, str]]]:
         """As a call, in parts as they are done. Those lost in a row wait for the next that is not."""
         progress = _Progress(len(smiles), self.told)
-        place, alone, waiting = 0, 0, []
+        place, alone = 0, 0
+        waiting: list[tuple[float, str]] = []
         while place < len(smiles):
             chunk = list(smiles[place : place + (1 if place < alone else self._size)])
             answer = self._ask(chunk, progress)
@@ -104,7 +110,10 @@ class GuardedScore:
 
     def _ask(self, chunk: list[str], progress: "_Progress") -> "list[float] | _Failure":
         begin = time.monotonic()
-        answer = self._ask_process(chunk, progress) if self._process else _answer(self.score, chunk)
+        if self._process is None:
+            answer = _answer(self.score, chunk)
+        else:
+            answer = self._ask_process(self._process, chunk, progress)
         seconds = time.monotonic() - begin
         self._spent += seconds
         if isinstance(answer, _Failure):
@@ -119,29 +128,31 @@ class GuardedScore:
             self._size = max(1, min(8 * len(chunk), CHUNK, int(longest / self._each)))
         return answer
 
-    def _ask_process(self, chunk: list[str], progress: "_Progress") -> "list[float] | _Failure":
-        limit, loading = self.time_limit, self.loading_limit + self.time_limit
-        if not self._process.alive:
+    def _ask_process(
+        self, process: WarmProcess, chunk: list[str], progress: "_Progress"
+    ) -> "list[float] | _Failure":
+        limit, loading = self._limit, self.loading_limit + self._limit
+        if not process.alive:
             self._loaded = False
         if not self._loaded and self._known:
-            self._load_again(loading, progress)
+            self._load_again(process, self._known, loading, progress)
         elif not self._loaded:
             limit = loading
         elif len(chunk) > 1:
             limit += 3 * self._each * len(chunk)
         try:
-            return self._process.call(chunk, limit, lambda: progress.tell("" if self._loaded else LOADING))
+            return process.call(chunk, limit, lambda: progress.tell("" if self._loaded else LOADING))
         except (TimeoutError, ChildProcessError) as error:
             return _Lost(str(error), isinstance(error, TimeoutError))
 
-    def _load_again(self, limit: float, progress: "_Progress") -> None:
+    def _load_again(self, process: WarmProcess, known: str, limit: float, progress: "_Progress") -> None:
         """Lets a new process load by a molecule that is known to be scored: none pays for another."""
         try:
-            answer = self._process.call([self._known], limit, lambda: progress.tell(LOADING))
+            answer = process.call([known], limit, lambda: progress.tell(LOADING))
             self._loaded = not isinstance(answer, _Failure)
         except (TimeoutError, ChildProcessError) as error:
             raise ValueError(
-                f"score gives nothing any more for {self._known}, which it scored before ({error}); "
+                f"score gives nothing any more for {known}, which it scored before ({error}); "
                 f"expected it to load and to score a molecule within {limit:g} s"
             ) from None
 
@@ -152,7 +163,7 @@ class GuardedScore:
             self._lost = 0
             raise ValueError(
                 f"score gave nothing for {lost} molecules in a row, the last one {smiles} "
-                f"({last.text}); expected a score that takes up to {self.time_limit:g} s a molecule, and "
+                f"({last.text}); expected a score that takes up to {self._limit:g} s a molecule, and "
                 f"{self.loading_limit:g} s more when it loads"
             )
 
@@ -203,22 +214,22 @@ class _Progress:
 class _Remote:
     """A score as its process has it: read, with all that it imports, at the first call."""
 
-    def __init__(self, score: Callable, name: str):
+    def __init__(self, score: Score, name: str):
         self.pickled, failure = guarded(pickle.dumps, score)
         if failure is not None:
             raise ValueError(f"score is {name!r} ({failure}); expected a function that def makes")
-        self.score = None
+        self.score: Score | None = None
 
     def __call__(self, smiles: list[str]) -> list[float] | _Failure:
         return _answer(self._call, smiles)
 
-    def _call(self, smiles: list[str]) -> Any:
+    def _call(self, smiles: list[str]) -> Iterable[float]:
         if self.score is None:
             self.score = pickle.loads(self.pickled)
         return self.score(smiles)
 
 
-def _answer(score: Callable, smiles: list[str]) -> list[float] | _Failure:
+def _answer(score: Score, smiles: list[str]) -> list[float] | _Failure:
     """A score's numbers.
 
     Raises:
@@ -257,6 +268,6 @@ def as_numbers(answer: Any) -> np.ndarray | None:
         elif not hasattr(answer, "__array__") or getattr(answer, "dtype", None) == np.dtype(object):
             answer = [one.tolist() if hasattr(one, "tolist") else one for one in answer]
         array = np.ma.asarray(answer)
-        return None if array.dtype.kind == "c" else array.astype(np.float64).filled(np.nan)
+        return None if array.dtype.kind == "c" else np.ma.filled(array.astype(np.float64), np.nan)
     except (TypeError, ValueError):
         return None

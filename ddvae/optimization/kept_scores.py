@@ -2,6 +2,7 @@
 
 import csv
 import math
+import os
 import time
 from pathlib import Path
 
@@ -19,7 +20,7 @@ SPARE = 0.5
 
 
 def start_scores(
-    score: GuardedScore, smiles: list[str], folder: str | Path, resume: bool = False
+    score: GuardedScore, smiles: list[str], folder: str | os.PathLike[str], resume: bool = False
 ) -> list[float]:
     """Scores of the molecules that a search starts from, kept in the folder's start.csv as they come.
 
@@ -39,14 +40,15 @@ def start_scores(
     distinct = {whole or one for one, whole in zip(smiles, canonical(smiles))}
     if len(distinct) < 2:
         raise ValueError(f"start holds {len(distinct)} distinct molecule; expected 2 or more")
-    file, known = Path(folder) / START_SCORES, {}
+    file = Path(folder) / START_SCORES
+    known: dict[str, tuple[float, str]] = {}
     if not resume:
         file.unlink(missing_ok=True)
         forget(Path(folder))
     elif file.is_file():
         name, rows = _read(file)
-        found, wanted = _described(name, [row[0] for row in rows]), _described(score.name, smiles)
-        check_same_settings(found, wanted, f"{file} holds scores")
+        earlier, wanted = _described(name, [row[0] for row in rows]), _described(score.name, smiles)
+        check_same_settings(earlier, wanted, f"{file} holds scores")
         known = _known(rows)
     found = score_molecules(score, smiles, file, known)
     values = [value for value, status in found if status == "scored"]
@@ -104,7 +106,7 @@ def forget(folder: Path) -> None:
 
 def _described(name: str, smiles: list[str]) -> dict[str, str | int]:
     molecules = {f"molecule {i}": one for i, one in enumerate(smiles, start=1)}
-    return {"score": name, "number of molecules": len(smiles)} | molecules
+    return {"score": name, "number of molecules": len(smiles), **molecules}
 
 
 def _known(rows: list[list[str]]) -> dict[str, tuple[float, str]]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -10,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..molecules.chemistry import canonical, heavy_atoms
 from ..system.files import check_same_settings, load_checkpoint, replace_file, save_checkpoint
 from .acquisitions import Box, View, check_acquisition, next_codes
 from .evaluations import Evaluation, read_evaluations, write_evaluations
-from .guarded_score import GuardedScore, as_numbers
+from .guarded_score import GuardedScore, Score, as_numbers
 from .kept_scores import EVALUATIONS, SETTINGS, START, UNFINISHED, forget, kept_scores, score_molecules
 from .sparse_gp import Hyperparameters, SparseGP
 
@@ -52,7 +54,7 @@ class Search:
     amplitude: float = 1.0
     seed: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_acquisition(self.acquisition)
         for name in ("rounds", "batch", "attempts", "max_heavy_atoms", "keep"):
             value = getattr(self, name)
@@ -63,16 +65,16 @@ class Search:
 
 
 def optimize(
-    score: Callable[[list[str]], Sequence[float]] | GuardedScore,
+    score: Score | GuardedScore,
     decode: Callable[[Tensor], list[str]],
     codes: Tensor,
-    values: Sequence[float],
+    values: ArrayLike,
     *,
     known: Sequence[str] = (),
     search: Search | None = None,
     box: Box | None = None,
     start: Hyperparameters | None = None,
-    out: str | Path | None = None,
+    out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     told: Callable[[str], None] = lambda line: None,
 ) -> list[Evaluation]:
@@ -100,16 +102,15 @@ def optimize(
             returns something else than one number a molecule, or out holds another search to resume.
     """
     search = search or Search()
-    codes, values = _usable(codes, values)
-    unit = _unit(values) if search.maximize else -_unit(values)
+    codes, scores = _usable(codes, values)
+    unit = _unit(scores) if search.maximize else -_unit(scores)
+    scaled = scores / unit
     score = score if isinstance(score, GuardedScore) else GuardedScore(score, told=told)
     folder = None if out is None else Path(out)
-    done = _begin(folder, search, codes, values / unit, resume)
-    start = start or _start(folder, search, codes, values / unit)
+    done = _begin(folder, search, codes, scaled, resume)
+    start = start or _start(folder, search, codes, scaled)
     box = box or _box(codes)
-    running = _Running(
-        search, score, decode, codes, values / unit, unit, start, box, folder, set(known), done
-    )
+    running = _Running(search, score, decode, codes, scaled, unit, start, box, folder, set(known), done)
     for index in range(1, search.rounds + 1):
         running.advance(index)
         told(_line(index, done, search.maximize))
@@ -172,12 +173,13 @@ class _Running:
         decoded = self.decode(codes.float())
         smiles = canonical(decoded)
         states = self._states(smiles)
-        wanted = [one for one, state in zip(smiles, states) if state == "new"]
+        named = [string if one is None else one for one, string in zip(smiles, decoded)]
+        wanted = [one for one, state in zip(named, states) if state == "new"]
         file = None if self.folder is None else self.folder / UNFINISHED
         scores = dict(zip(wanted, score_molecules(self.score, wanted, file, kept_scores(file))))
         return [
-            (one, *scores[one]) if state == "new" else (one or string, math.nan, state)
-            for one, string, state in zip(smiles, decoded, states)
+            (one, *scores[one]) if state == "new" else (one, math.nan, state)
+            for one, state in zip(named, states)
         ]
 
     def _states(self, smiles: list[str | None]) -> list[str]:
@@ -230,9 +232,13 @@ def _start(folder: Path | None, search: Search, codes: Tensor, values: Tensor) -
     return hyper
 
 
-def _fit(search: Search, codes: Tensor, values: Tensor, **how) -> SparseGP:
+def _fit(
+    search: Search, codes: Tensor, values: Tensor, start: Hyperparameters | None = None, steps: int = 60
+) -> SparseGP:
     try:
-        return SparseGP.fit(codes, values, seed=search.seed, amplitude=search.amplitude, **how)
+        return SparseGP.fit(
+            codes, values, steps=steps, seed=search.seed, amplitude=search.amplitude, start=start
+        )
     except ValueError as error:  # it speaks of its own arguments
         raise ValueError(
             f"the scores of {len(values)} molecules, from {values.min():g} to {values.max():g}, "
@@ -240,20 +246,20 @@ def _fit(search: Search, codes: Tensor, values: Tensor, **how) -> SparseGP:
         ) from error
 
 
-def _usable(codes: Tensor, values: Sequence[float]) -> tuple[Tensor, Tensor]:
+def _usable(codes: Tensor, values: ArrayLike) -> tuple[Tensor, Tensor]:
     """Codes and values, float64, of which both are numbers."""
     found = as_numbers(values)
     if found is None or codes.dim() != 2 or found.shape != codes.shape[:1]:
         shapes = f"{tuple(codes.shape)} and {np.shape(values) if found is None else found.shape}"
         raise ValueError(f"codes and values have shapes {shapes}; expected (N, D) and (N,)")
-    codes, values = codes.detach().cpu().double(), torch.from_numpy(found)
-    usable = values.isfinite() & codes.isfinite().all(1)
-    codes, values = codes[usable], values[usable]
+    codes, scores = codes.detach().cpu().double(), torch.from_numpy(found)
+    usable = scores.isfinite() & codes.isfinite().all(1)
+    codes, scores = codes[usable], scores[usable]
     if len(codes.unique(dim=0)) < 2:
         raise ValueError(f"codes hold {min(1, len(codes))} distinct code with a value; expected 2 or more")
-    if len(values.unique()) < 2:
-        raise ValueError(f"values are {values[0]:g} for all {len(values)} codes; expected values that differ")
-    return codes, values
+    if len(scores.unique()) < 2:
+        raise ValueError(f"values are {scores[0]:g} for all {len(scores)} codes; expected values that differ")
+    return codes, scores
 
 
 def _unit(values: Tensor) -> float:

@@ -14,7 +14,7 @@ from torch import Tensor
 from .descent import descend
 from .units import ONE, Units
 
-__all__ = ["Hyperparameters", "SparseGP"]
+__all__ = ["Features", "Hyperparameters", "SparseGP"]
 
 BLOCK = 2_048
 """Codes whose covariances with the inducing points are held at a time: as many as fit the caches."""
@@ -24,6 +24,9 @@ BOUND = 30.0
 """Fitted parameters stay within exp(±BOUND) spreads of the codes or targets: far from what data can tell."""
 RESOLUTION = 1e-10
 """Least posterior variance, as a share of the prior's: below it there are rounding errors alone."""
+
+Features = tuple[Tensor, Tensor]
+"""Of the prior and of the posterior, each (..., Q, M): see `SparseGP.features`."""
 
 
 @dataclass(frozen=True)
@@ -197,18 +200,18 @@ class SparseGP:
         features = self.features(x)
         return self.mean(features), self.covariance(x, features, x, features)
 
-    def features(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def features(self, x: Tensor) -> Features:
         """Features (..., Q, M) of codes (..., Q, D) for `covariance`: of the prior and of the posterior."""
         cross = self._law.covariance(self._law.inducing, x.double().reshape(-1, x.shape[-1]))
         a = torch.linalg.solve_triangular(self._factor, cross, upper=False)
         b = torch.linalg.solve_triangular(self._inner, a, upper=False)
         return tuple(part.T.reshape(*x.shape[:-1], -1) for part in (a, b))
 
-    def mean(self, features) -> Tensor:
+    def mean(self, features: Features) -> Tensor:
         """Posterior mean (..., Q) of codes with these features."""
         return self._targets.leave(self._law.mean + features[1] @ self._weights)
 
-    def covariance(self, x: Tensor, x_features, y: Tensor, y_features) -> Tensor:
+    def covariance(self, x: Tensor, x_features: Features, y: Tensor, y_features: Features) -> Tensor:
         """Posterior covariances (..., Q, R) of codes x (..., Q, D) and y (..., R, D), by their features."""
         (a, b), (c, d) = x_features, y_features
         return self._targets.square(self._law.covariance(x.double(), y.double()) - a @ c.mT + b @ d.mT)
@@ -258,11 +261,9 @@ def _fitted(start: Hyperparameters, x: Tensor, y: Tensor, steps: int, amplitude:
             return torch.tensor(math.nan)
 
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", NumericalWarning
-        )  # a factor with more jitter is that of a poorer step
-        best = descend(loss, vars(start), steps)
-    return _bounded(best, amplitude)
+        # a factor with more jitter is that of a poorer step
+        warnings.simplefilter("ignore", NumericalWarning)
+        return _bounded(descend(loss, vars(start), steps), amplitude)
 
 
 def _bounded(values: dict[str, Tensor], amplitude: float) -> Hyperparameters:
@@ -279,8 +280,7 @@ def _statistics(hyper: Hyperparameters, x: Tensor, y: Tensor) -> dict[str, Tenso
     """FITC's log-likelihood of the targets, and what its posterior needs."""
     factor = hyper.factor()
     noise, size = hyper.log_noise.exp(), len(factor)
-    inner = torch.eye(size, dtype=x.dtype)
-    moment = torch.zeros(size, dtype=x.dtype)
+    inner, moment = torch.eye(size, dtype=x.dtype), torch.zeros(size, dtype=x.dtype)
     squares = logarithms = 0.0
     for part, target in zip(x.split(BLOCK), y.split(BLOCK)):
         cross = hyper.covariance(hyper.inducing, part)

@@ -4,12 +4,13 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 __all__ = ["guarded"]
 
 
-def guarded(call: Callable, *arguments: Any) -> tuple[Any, str | None]:
+def guarded(call: Callable[..., Any], *arguments: Any) -> tuple[Any, str | None]:
     """What a user's code returns and None, or None and what it raised, in words.
 
     Exits and a KeyboardInterrupt of its own are caught like any error; Ctrl-C still interrupts.
@@ -18,6 +19,7 @@ def guarded(call: Callable, *arguments: Any) -> tuple[Any, str | None]:
     >>> guarded(int, "4"), guarded(sys.exit, 1)
     ((4, None), (None, 'SystemExit: 1'))
     """
+    found: tuple[Any, str | None]
     with _told_of_ctrl_c() as pressed:
         try:
             found = call(*arguments), None
@@ -31,20 +33,21 @@ def guarded(call: Callable, *arguments: Any) -> tuple[Any, str | None]:
 @contextmanager
 def _told_of_ctrl_c() -> Iterator[list[bool]]:
     """A list that is filled when Ctrl-C is pressed; it goes on to do what it did."""
-    pressed, handler = [], signal.getsignal(signal.SIGINT)
+    pressed: list[bool] = []
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
 
-    def note(*arguments):
+    def note(number: int, frame: FrameType | None) -> Any:
         pressed.append(True)
-        return handler(*arguments)
+        return handler(number, frame)
 
-    here = callable(handler) and threading.current_thread() is threading.main_thread()
-    if here:
-        signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGINT, note)
     try:
         yield pressed
     finally:
-        if here:
-            signal.signal(signal.SIGINT, handler)
+        signal.signal(signal.SIGINT, handler)
 
 
 def _in_words(error: BaseException) -> str:

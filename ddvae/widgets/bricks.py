@@ -1,7 +1,9 @@
 """The latent space of six-bit strings to play with."""
 
 import functools
+from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 
 import ipywidgets as ui
 import numpy as np
@@ -47,7 +49,7 @@ class BrickView:
         """Epochs whose decoding regions are known, the last one after training."""
         return list(self.frames)
 
-    def at(self, point: tuple[float, float], epoch: int) -> dict:
+    def at(self, point: tuple[float, float], epoch: int) -> dict[str, Any]:
         """What is known of a code.
 
         Args:
@@ -121,7 +123,13 @@ class BrickExplorer(ui.VBox):
         "VAE, Gaussian": "bricks-vae-gaussian",
     } | {f"DD-VAE, {kernel}, exact expectation": f"bricks-packed-{kernel}" for kernel in KERNELS}
 
-    def __init__(self, model="DD-VAE, uniform", epoch=None, point=(0.1, 0.1), temperature=None):
+    def __init__(
+        self,
+        model: str = "DD-VAE, uniform",
+        epoch: int | None = None,
+        point: tuple[float, float] = (0.1, 0.1),
+        temperature: float | None = None,
+    ):
         if model not in self.MODELS:
             raise ValueError(f"model is {model!r}; expected one of {', '.join(self.MODELS)}")
         self.model = ui.Dropdown(options=list(self.MODELS), value=model, description="model", style=_LABELS)
@@ -161,13 +169,14 @@ class BrickExplorer(ui.VBox):
     @property
     def point(self) -> tuple[float, float]:
         """(z_1, z_2) of the moved point."""
-        return tuple(round((2 * u - 1) * self.bricks.side, 4) for u in self.pad.points[0])
+        x, y = (round((2 * u - 1) * self.bricks.side, 4) for u in self.pad.points[0])
+        return x, y
 
     @property
     def _blurs(self) -> bool:
         return self.blurred.value and self.bricks.has_weights
 
-    def _unit(self, point) -> list[float]:
+    def _unit(self, point: Iterable[float]) -> list[float]:
         return [(z / self.bricks.side + 1) / 2 for z in point]
 
     def _change_model(self) -> None:

@@ -1,6 +1,7 @@
 """Latent spaces of binary digits to play with."""
 
 import functools
+from collections.abc import Sequence
 
 import ipywidgets as ui
 import numpy as np
@@ -38,7 +39,7 @@ class DigitView:
         u = torch.as_tensor(np.asarray(quantiles), dtype=torch.float32).clamp(1e-4, 1 - 1e-4)
         return self.model.decode(self.prior.icdf(u)).clamp_min(0).view(-1, 28, 28).numpy()
 
-    def strip(self, begin, end, count: int = 12) -> np.ndarray:
+    def strip(self, begin: Sequence[float], end: Sequence[float], count: int = 12) -> np.ndarray:
         """Images (count, 28, 28) on the line between two quantiles (2,)."""
         share = np.linspace(0, 1, count)[:, None]
         return self.decode(np.asarray(begin) * (1 - share) + np.asarray(end) * share)
@@ -66,7 +67,12 @@ class DigitPlane(ui.VBox):
 
     ENDS = ("begin", "end")
 
-    def __init__(self, begin=(0.3, 0.5), end=(0.7, 0.6), large="begin"):
+    def __init__(
+        self,
+        begin: tuple[float, float] = (0.3, 0.5),
+        end: tuple[float, float] = (0.7, 0.6),
+        large: str = "begin",
+    ):
         if large not in self.ENDS:
             raise ValueError(f"large is {large!r}; expected one of {', '.join(self.ENDS)}")
         self.large, self.points = large, [list(begin), list(end)]

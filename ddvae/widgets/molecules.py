@@ -5,6 +5,8 @@ Each widget is made without arguments from the recorded models, and with argumen
 
 import functools
 import html
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import ipywidgets as ui
 
@@ -51,14 +53,14 @@ class MoleculeExplorer(ui.VBox):
 
     def __init__(
         self,
-        smiles="CC(=O)Nc1ccc(O)cc1",
-        other="COc1ccc2cc(C(C)C(=O)O)ccc2c1",
-        third="CCN(CC)CCNC(=O)c1ccc(N)cc1",
-        point=None,
-        radius=3.0,
-        through=None,
+        smiles: str = "CC(=O)Nc1ccc(O)cc1",
+        other: str = "COc1ccc2cc(C(C)C(=O)O)ccc2c1",
+        third: str = "CCN(CC)CCNC(=O)c1ccc(N)cc1",
+        point: tuple[float, float] | None = None,
+        radius: float = 3.0,
+        through: tuple[str, str, str] | None = None,
     ):
-        self.through = through and tuple(through)
+        self.through = through
         self.space = self._plane(smiles)
         place = self.space.place(smiles) if point is None else point
         look = {"continuous_update": False, "layout": _WIDE, "style": _LABELS}
@@ -103,9 +105,10 @@ class MoleculeExplorer(ui.VBox):
     @property
     def point(self) -> tuple[float, float]:
         """The moved point on the plane, in units of the code."""
-        return tuple(round((2 * u - 1) * self.space.side, 4) for u in self.pad.points[0])
+        x, y = (round((2 * u - 1) * self.space.side, 4) for u in self.pad.points[0])
+        return x, y
 
-    def _button(self, text: str, answer) -> ui.Button:
+    def _button(self, text: str, answer: Callable[[], object]) -> ui.Button:
         button = ui.Button(description=text, layout=_WIDE)
         button.on_click(lambda _: self._guarded(answer))
         return button
@@ -114,10 +117,10 @@ class MoleculeExplorer(ui.VBox):
         space = _space(self.through)
         return space if self.through else space.around(smiles)
 
-    def _unit(self, place) -> list[float]:
+    def _unit(self, place: Iterable[float]) -> list[float]:
         return [min(1.0, max(0.0, (z / self.space.side + 1) / 2)) for z in place]
 
-    def _guarded(self, answer) -> None:
+    def _guarded(self, answer: Callable[[], object]) -> None:
         """What a user's input may cause is told in the widget."""
         self.message.value = ""
         try:
@@ -132,7 +135,7 @@ class MoleculeExplorer(ui.VBox):
         return self.accepted[name]
 
     def _lay_plane(self, three: bool) -> None:
-        chosen = tuple(self._accept(name) for name in ("smiles", "other", "third"))
+        chosen = self._accept("smiles"), self._accept("other"), self._accept("third")
         self.through = chosen if three else None
         self._take()
 
@@ -199,7 +202,7 @@ class MoleculeExplorer(ui.VBox):
         self.copy.text = f"MoleculeExplorer({texts}, {place})"
 
 
-def _neighbour(row: dict) -> str:
+def _neighbour(row: Mapping[str, Any]) -> str:
     if not row["valid"]:
         return "no molecule"
     alike = f", similarity {row['similarity']:.2f}" if row["similarity"] == row["similarity"] else ""

@@ -1,5 +1,6 @@
 """A picture with points to drag, and a copy button: what plotly and ipywidgets do not have."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import anywidget
@@ -27,17 +28,17 @@ class Pad(anywidget.AnyWidget):
     _css = _HERE / "pad.css"
     kind = traitlets.Unicode("pad").tag(sync=True)
     picture = traitlets.Bytes(b"").tag(sync=True)
-    points = traitlets.List().tag(sync=True)
+    points: traitlets.List[list[float]] = traitlets.List().tag(sync=True)
     line = traitlets.Bool(False).tag(sync=True)
-    names = traitlets.List().tag(sync=True)
+    names: traitlets.List[str] = traitlets.List().tag(sync=True)
     description = traitlets.Unicode("").tag(sync=True)
     asked = traitlets.Int(0).tag(sync=True)
     answered = traitlets.Int(0).tag(sync=True)
 
-    def on_move(self, answer) -> None:
+    def on_move(self, answer: Callable[[], None]) -> None:
         """Calls answer() after each move; the next one is sent when it has returned."""
 
-        def asked(_):
+        def asked(_: object) -> None:
             try:
                 answer()
             finally:

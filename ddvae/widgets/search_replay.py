@@ -1,6 +1,7 @@
 """A recorded search round by round, and one more round live: the widget of chapter 6."""
 
 import html
+from typing import Any
 
 import ipywidgets as ui
 
@@ -35,7 +36,9 @@ class SearchReplay(ui.VBox):
         ValueError: there is no such search, seed or round on record.
     """
 
-    def __init__(self, search="trust region, 38 atoms", seed=None, until=None):
+    def __init__(
+        self, search: str = "trust region, 38 atoms", seed: int | None = None, until: int | None = None
+    ):
         self.record = zinc_models()["DD-VAE (T)"]
         kinds = [name for name in SEARCHES if on_record(self.record, name)]
         if search not in kinds:
@@ -78,7 +81,7 @@ class SearchReplay(ui.VBox):
         self.message.value = ""
         self._show()
 
-    def _shown(self) -> list[dict]:
+    def _shown(self) -> list[dict[str, Any]]:
         return [row for row in self.rows if row["round"] <= self.round.value]
 
     def _show(self) -> None:
@@ -137,6 +140,6 @@ class SearchReplay(ui.VBox):
         )
 
 
-def _ends(rows: list[dict], axis: str) -> list[float]:
+def _ends(rows: list[dict[str, Any]], axis: str) -> list[float]:
     places = [row[axis] for row in rows]
     return [min(places) - 0.3, max(places) + 0.3]

@@ -29,7 +29,7 @@ class Playground(ui.Tab):
     ('Bricks', 'Digits', 'Molecules', 'A search')
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__([ui.VBox() for _ in WIDGETS], titles=list(WIDGETS), selected_index=0)
         self.observe(lambda _: self._open(), "selected_index")
         self._open()
