@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_translation(group: _Commands) -> None:
     """The commands that use a trained model of molecules."""
-    draw = group.add_parser("sample", help="print molecules decoded from draws of the prior")
+    draw = group.add_parser("sample", help="print molecules decoded from samples of the prior")
     draw.add_argument("run", metavar="RUN", help="a folder that `train` wrote, or the checkpoint in it")
     draw.add_argument("-n", type=int, default=30_000, help="default: %(default)s")
     draw.add_argument("--seed", type=int, default=1)

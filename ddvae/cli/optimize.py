@@ -30,7 +30,7 @@ def optimize(arguments: argparse.Namespace) -> int:
         raise ValueError(f"n-start is {arguments.n_start}; expected a whole number from 2")
     codec = load_codec(arguments.model or _recorded_model())
     start = own_molecules(arguments.start, codec.vocabulary) if arguments.start else zinc("train")
-    strings = start.drawn(arguments.n_start).strings()
+    strings = start.sample(arguments.n_start).strings()
     told(f"scoring {len(strings)} molecules of {start.source} to begin with")
     out, resume = arguments.out, arguments.resume
     with GuardedScore(function, arguments.time_limit, name=arguments.score, told=told) as score:

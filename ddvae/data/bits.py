@@ -10,12 +10,12 @@ from torch import Tensor
 
 from .batches import Batch, epoch_order
 
-__all__ = ["StringLaw", "StringSample", "six_bit_law", "six_bit_sample"]
+__all__ = ["StringDistribution", "StringSample", "six_bit_distribution", "six_bit_sample"]
 
 
 @dataclass(frozen=True)
-class StringLaw:
-    """All strings of a known law: every batch is the exact expectation over them.
+class StringDistribution:
+    """All strings with known probabilities: every batch is the exact expectation over them.
 
     Args:
         tokens: (M, L), each possible string once.
@@ -44,7 +44,7 @@ class StringLaw:
 
 @dataclass(frozen=True)
 class StringSample:
-    """Draws from a law of few strings; a batch holds each distinct string once, with its count.
+    """Samples of few strings; a batch holds each distinct string once, with its count.
 
     Args:
         tokens: (M, L), each possible string once.
@@ -55,7 +55,7 @@ class StringSample:
     index: Tensor
 
     def __str__(self) -> str:
-        return f"{len(self.index)} draws of {len(self.tokens)} strings"
+        return f"{len(self.index)} samples of {len(self.tokens)} strings"
 
     def steps(self, batch_size: int) -> int:
         return math.ceil(len(self.index) / batch_size)
@@ -69,7 +69,7 @@ class StringSample:
             yield Batch(self.tokens[present], weights=weights, repeats=repeats)
 
 
-def six_bit_law(p_one: float = 0.8, length: int = 6) -> tuple[Tensor, Tensor]:
+def six_bit_distribution(p_one: float = 0.8, length: int = 6) -> tuple[Tensor, Tensor]:
     """All strings of independent bits and their probabilities.
 
     Returns:
@@ -84,7 +84,7 @@ def six_bit_law(p_one: float = 0.8, length: int = 6) -> tuple[Tensor, Tensor]:
 
 
 def six_bit_sample(n: int = 100_000, seed: int = 0) -> StringSample:
-    """n draws of the six-bit law. Source: Section 4.1; 100,000 as in the released code."""
-    tokens, probs = six_bit_law()
+    """n samples of the six-bit distribution. Source: Section 4.1; 100,000 as in the released code."""
+    tokens, probs = six_bit_distribution()
     generator = torch.Generator().manual_seed(seed)
     return StringSample(tokens, probs.multinomial(n, replacement=True, generator=generator))

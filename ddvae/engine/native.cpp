@@ -181,7 +181,7 @@ inline float uniform(uint32_t counter, uint32_t key0, uint32_t key1) {
 }
 
 // Draws of the kernel (1 - |z|^p)^k: z = (2 U_0 - 1) prod U_i^(1 / (1 + i p)), i up to k.
-void power_draws(int64_t n, int64_t factors, const float *exponents, const uint32_t *keys, float *out) {
+void power_samples(int64_t n, int64_t factors, const float *exponents, const uint32_t *keys, float *out) {
     constexpr int64_t block = 1024;
 #pragma omp parallel for schedule(static)
     for (int64_t start = 0; start < n; start += block) {
@@ -200,9 +200,9 @@ void power_draws(int64_t n, int64_t factors, const float *exponents, const uint3
 
 }  // namespace
 
-extern "C" void kernel_draws(int64_t n, int64_t factors, const float *exponents, const uint32_t *keys,
+extern "C" void kernel_samples(int64_t n, int64_t factors, const float *exponents, const uint32_t *keys,
                              float *out) {
-    power_draws(n, factors, exponents, keys, out);
+    power_samples(n, factors, exponents, keys, out);
 }
 
 #define FORWARD(name, T)                                                                              \

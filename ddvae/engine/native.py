@@ -31,7 +31,7 @@ __all__ = [
     "gate_biases",
     "gru_backward",
     "gru_forward",
-    "power_draws",
+    "power_samples",
     "transpose_with_ones",
 ]
 
@@ -232,7 +232,7 @@ def transpose_with_ones(x: Tensor) -> Tensor:
     return out
 
 
-def power_draws(shape: tuple[int, ...], p: float, k: int, seed: int) -> Tensor:
+def power_samples(shape: tuple[int, ...], p: float, k: int, seed: int) -> Tensor:
     r"""Float32 samples of the kernel :math:`(1 - |z|^p)^k` on the CPU.
 
     Random numbers are hashes of a counter, so that vector units and threads share the work and the
@@ -252,7 +252,7 @@ def power_draws(shape: tuple[int, ...], p: float, k: int, seed: int) -> Tensor:
         powers = np.array(exponents, dtype=np.float32)
         halves = np.array([(key & 0xFFFFFFFF, key >> 32) for key in keys], dtype=np.uint32)
         out = np.empty(shape, dtype=np.float32)
-        _call("kernel_draws", n, k, powers, halves, out)
+        _call("kernel_samples", n, k, powers, halves, out)
         return torch.from_numpy(out)
     counter = torch.arange(n, device="cpu")
     logs = torch.zeros(n, dtype=torch.float32, device="cpu")

@@ -34,7 +34,7 @@ class Plane:
 
         Args:
             q: `Independent` proposals of the sequences, batch (count,), event (2,).
-            probs: (count,), the law of the data.
+            probs: (count,), of the data.
 
         Source: Eq. 14.
         """

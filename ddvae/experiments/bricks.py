@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from ..data.bits import StringLaw, StringSample, six_bit_law, six_bit_sample
+from ..data.bits import StringDistribution, StringSample, six_bit_distribution, six_bit_sample
 from ..evaluation.decoded_plane import decode_plane
 from ..mathematics.coding import categorical_kl, guillotine_cells, jensen_shannon, lossless_limit
 from ..mathematics.kernels import KERNELS
@@ -81,28 +81,28 @@ class Bricks(Preset[VAE]):
     def model(self) -> VAE:
         model = super().model()
         if self.layout is not None:
-            tokens, probs = six_bit_law()
+            tokens, probs = six_bit_distribution()
             low, high = guillotine_cells(probs)
             middle, half = (low + high) / 2, self.layout * (high - low) / 2
             set_supports(cast(SequenceEncoder, model.encoder), tokens, middle - half, middle + half)
             model.encoder.requires_grad_(False)
         return model
 
-    def data(self, budget: str) -> StringLaw | StringSample:
+    def data(self, budget: str) -> StringDistribution | StringSample:
         if self.codes is None:
             return six_bit_sample(2_048 if budget == "smoke" else 100_000)
-        tokens, probs = six_bit_law()
-        return StringLaw(tokens, probs, self.codes, 4 if budget == "smoke" else 200)
+        tokens, probs = six_bit_distribution()
+        return StringDistribution(tokens, probs, self.codes, 4 if budget == "smoke" else 200)
 
     def evaluate(self, model: VAE, budget: str) -> tuple[dict, dict]:
-        tokens, probs = six_bit_law()
+        tokens, probs = six_bit_distribution()
         with torch.no_grad():
             q = model.encode(tokens)
             kl = torch.distributions.kl_divergence(q, model.prior())
         base, refine = {"smoke": (64, 1), "laptop": (512, 2)}.get(budget, (512, 3))
         plane = decode_plane(model.decode, self._quantile(), base, refine)
         *shares, undefined = plane.probs().tolist()
-        # Ties are rare specks: the law of samples is compared over strings, their share told apart.
+        # Ties are rare specks: the distribution of samples is compared over strings, their share told apart.
         decoded = torch.tensor(shares, dtype=torch.float64) / (1 - undefined)  # NaN if all is tied
         results = {
             "kl": categorical_kl(decoded, probs),

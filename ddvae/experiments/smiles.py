@@ -23,7 +23,7 @@ __all__ = ["Smiles"]
 EPOCH = 80_000
 """Molecules of an epoch at the short budgets."""
 SAMPLES = {"smoke": 50, "laptop": 10_000, "hours": 30_000, "full": 30_000}
-"""Decoded draws of the prior that a record keeps: MOSES' 30,000 where there is time."""
+"""Decoded samples from the prior that a record keeps: MOSES' 30,000 where there is time."""
 SNAPSHOT = {"smoke": 50, "laptop": 3_000, "hours": 10_000, "full": 30_000}
 """Those that a snapshot keeps."""
 
@@ -97,7 +97,7 @@ class Smiles(Preset[VAE]):
         return {math.ceil(epochs * i / 20) for i in range(1, 21)}
 
     def snapshot(self, model: VAE, budget: str) -> np.ndarray:
-        """Accuracy and nats on test molecules and, once 60 % come back, decoded draws of the prior.
+        """Accuracy and nats on test molecules and, once 60 % come back, decoded samples from the prior.
 
         Returns:
             A structured scalar with `accuracy` in [0, 1], `kl` in nats, `samples` (N,) bytes.
@@ -112,7 +112,7 @@ class Smiles(Preset[VAE]):
             autocast(device, self.recipe.settings.precision),
         ):
             torch.manual_seed(0)  # training goes on as if nothing had been drawn
-            found = reconstruction(model, self.molecules("test").drawn(n))
+            found = reconstruction(model, self.molecules("test").sample(n))
             if found["accuracy"] >= 0.6:
                 strings = self.vocabulary.decode(model.sample(SNAPSHOT[budget]))
         samples = np.array(strings, dtype=bytes)
@@ -125,8 +125,8 @@ class Smiles(Preset[VAE]):
         n = 50 if few else 10_000
         torch.manual_seed(0)  # the same codes and samples whenever a record is evaluated
         with torch.no_grad(), autocast("cpu", self.recipe.settings.precision):
-            on_test = reconstruction(model, test.drawn(n))
-            on_train = reconstruction(model, train.drawn(n))
+            on_test = reconstruction(model, test.sample(n))
+            on_train = reconstruction(model, train.sample(n))
             samples = self.vocabulary.decode(model.sample(SAMPLES[budget]))
         results = {
             "sequence_accuracy": 100 * on_test["accuracy"],

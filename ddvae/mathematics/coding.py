@@ -16,7 +16,7 @@ def guillotine_cells(probs: Tensor) -> tuple[Tensor, Tensor]:
     rest, as arithmetic coding does on a line.
 
     Args:
-        probs: (2^L,), the law of binary strings of even length L in lexicographic order.
+        probs: (2^L,), of binary strings of even length L in lexicographic order.
 
     Returns:
         Lower and upper corners, (2^L, 2) each, in float64.
@@ -38,7 +38,7 @@ def guillotine_cells(probs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def categorical_kl(p: Tensor, q: Tensor) -> float:
-    """KL(p || q) of two categorical laws over the same (M,) outcomes, in nats; inf if q misses one.
+    """KL(p || q) of two categorical distributions over the same (M,) outcomes, in nats; inf if q misses one.
 
     >>> categorical_kl(torch.tensor([1.0, 0.0]), torch.tensor([0.5, 0.5]))  # log 2
     0.6931471805599453
@@ -50,7 +50,7 @@ def categorical_kl(p: Tensor, q: Tensor) -> float:
 
 
 def jensen_shannon(p: Tensor, q: Tensor) -> float:
-    """Jensen-Shannon divergence of two categorical laws, in nats, at most log 2."""
+    """Jensen-Shannon divergence of two categorical distributions, in nats, at most log 2."""
     middle = (p.double() + q.double()) / 2
     return (categorical_kl(p, middle) + categorical_kl(q, middle)) / 2
 
@@ -61,7 +61,7 @@ def lossless_limit(probs: Tensor, kernel: str | Kernel, latent_size: int) -> flo
     .. math:: \sup L_* = -(H[p(x)] + D (\log 2 - H[K]))
 
     Args:
-        probs: The law of the data, (M,).
+        probs: Of the data, (M,).
         kernel: A `Kernel` or its name.
         latent_size: D.
 

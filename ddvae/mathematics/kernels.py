@@ -217,12 +217,12 @@ def known(x: Tensor) -> float | int | bool | None:
 
 
 def _fast(shape: tuple[int, ...], p: float, k: int, dtype: torch.dtype, device: Device) -> Tensor | None:
-    """Samples by `native.power_draws`; None where it cannot make them."""
+    """Samples by `native.power_samples`; None where it cannot make them."""
     on_cpu = torch.device(device or torch.get_default_device()).type == "cpu"
     if not on_cpu or dtype != torch.float32 or math.prod(shape) >= 2**32:
         return None
     seed = known(torch.randint(2**62, (), device="cpu"))
-    return None if seed is None else native.power_draws(tuple(shape), p, k, int(seed))
+    return None if seed is None else native.power_samples(tuple(shape), p, k, int(seed))
 
 
 def _widen(x: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ def elbo(model: VAE, batch: Batch, beta: float = 1.0, reduction: str = "sum", mo
 
     Source: Eq. 2; beta from Higgins et al. (2017).
     """
-    q, z, batch_rows = _draw_codes(model, batch)
+    q, z, batch_rows = _sample_codes(model, batch)
     log_probs = model.decoder.score_tokens(z, batch_rows.tokens)
     check_tokens(batch_rows.tokens, log_probs)
     own = log_probs.gather(-1, batch_rows.tokens.long().unsqueeze(-1)).squeeze(-1)
@@ -78,7 +78,7 @@ def relaxed_elbo(
     """
     if scores not in ("prob", "log_prob"):
         raise ValueError(f"scores is {scores!r}; expected 'prob' or 'log_prob'")
-    q, z, batch_rows = _draw_codes(model, batch)
+    q, z, batch_rows = _sample_codes(model, batch)
     log_probs = model.decoder.score_tokens(z, batch_rows.tokens)
     pi = log_probs.exp() if scores == "prob" else log_probs
     rows = relaxed_argmax_log_prob(pi, batch_rows.tokens, temperature, batch_rows.mask)
@@ -87,7 +87,7 @@ def relaxed_elbo(
 
 
 def decoder_likelihood(model: VAE, batch: Batch, reduction: str = "sum") -> Terms:
-    """The decoder's token likelihood at draws of a resting encoder; its gradient reaches the decoder alone.
+    """The decoder's token likelihood at samples of a resting encoder; its gradient reaches the decoder alone.
 
     Args:
         model, batch, reduction: See `elbo`.
@@ -109,7 +109,7 @@ def argmax_elbo(model: VAE, batch: Batch, beta: float = 1.0) -> Terms:
 
     Source: Eq. 5.
     """
-    q, z, batch_rows = _draw_codes(model, batch)
+    q, z, batch_rows = _sample_codes(model, batch)
     log_probs = model.decoder.score_tokens(z, batch_rows.tokens)
     check_tokens(batch_rows.tokens, log_probs)
     exact = _exact(log_probs, batch_rows)
@@ -144,7 +144,7 @@ def check_reduction(reduction: str) -> None:
         raise ValueError(f"reduction is {reduction!r}; expected 'sum' or 'mean'")
 
 
-def _draw_codes(model: VAE, batch: Batch) -> tuple[Distribution, Tensor, Batch]:
+def _sample_codes(model: VAE, batch: Batch) -> tuple[Distribution, Tensor, Batch]:
     """The proposals (B,), the codes (R, D) and the batch with one row a code."""
     q = model.encode(batch.tokens, batch.mask)
     if batch.repeats is None:

@@ -47,7 +47,7 @@ class Codec:
             mean[rows], scale[rows] = q.base_dist.mean.cpu(), q.base_dist.scale.cpu()
         return mean, scale
 
-    def draw(self, strings: list[str]) -> Tensor:
+    def sample_codes(self, strings: list[str]) -> Tensor:
         """Codes (N, D), one from each string's proposal; the errors of `proposal`."""
         codes = torch.empty(len(strings), self.latent_size)
         for rows, q in self._proposals(strings):
@@ -66,13 +66,13 @@ class Codec:
         """
         return self._strings(self.model.decode, codes)
 
-    def draw_strings(self, codes: Tensor) -> list[str]:
-        """Strings of codes (N, D), drawn token by token; the errors of `decode`."""
+    def sample_strings(self, codes: Tensor) -> list[str]:
+        """Strings of codes (N, D), sampled token by token; the errors of `decode`."""
         return self._strings(self.model.decoder.sample_tokens, codes)
 
-    def sample(self, n: int, law: Distribution | None = None) -> list[str]:
-        """n strings decoded from codes drawn from `law`, by default the prior."""
-        return self.decode((law or self.model.prior()).sample((n,)))
+    def sample(self, n: int, density: Distribution | None = None) -> list[str]:
+        """n strings decoded from codes sampled from `density`, by default the prior."""
+        return self.decode((density or self.model.prior()).sample((n,)))
 
     @torch.no_grad()
     def _strings(self, generate: Callable[[Tensor], Tensor], codes: Tensor) -> list[str]:

@@ -94,7 +94,7 @@ class Molecules:
         """The first n molecules."""
         return replace(self, tokens=self.tokens[:n])
 
-    def drawn(self, n: int) -> "Molecules":
+    def sample(self, n: int) -> "Molecules":
         """n molecules at random, always the same ones, or all: files are not in random order."""
         return self.halves(n)[1]
 

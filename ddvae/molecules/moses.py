@@ -146,17 +146,17 @@ def _against(
 ) -> Metrics:
     """The four metrics that compare with a reference, and what was asked for beside."""
     nearest = nearest_similarities(found.fingerprints, reference.fingerprints, device)
-    law = reference.mean, reference.covariance
+    gaussian = reference.mean, reference.covariance
     results: Metrics = {
-        f"FCD/{name}": fcd(found.activations, *law),
+        f"FCD/{name}": fcd(found.activations, *gaussian),
         f"SNN/{name}": _mean(nearest),
         f"Frag/{name}": _cosine(found.fragments, reference.fragments),
         f"Scaf/{name}": _cosine(found.scaffolds, reference.scaffolds),
     }
     if extrapolate:
-        results[f"FCD/{name} (n to infinity)"] = extrapolated_fcd(found.activations, *law)
+        results[f"FCD/{name} (n to infinity)"] = extrapolated_fcd(found.activations, *gaussian)
     if resamples:
-        results[f"FCD/{name} 95 %"] = fcd_interval(found.activations, *law, resamples)
+        results[f"FCD/{name} 95 %"] = fcd_interval(found.activations, *gaussian, resamples)
         results[f"SNN/{name} 95 %"] = _mean_interval(nearest, resamples)
     return results
 

@@ -69,8 +69,8 @@ class Profile:
         """
         if len(self.traits) < 2:
             raise ValueError(f"the reference holds {len(self.traits)} molecules; expected at least 2")
-        law = moments(self.activations)
-        return Reference(*law, self.fingerprints, self.fragments, self.scaffolds, self.values)
+        gaussian = moments(self.activations)
+        return Reference(*gaussian, self.fingerprints, self.fragments, self.scaffolds, self.values)
 
 
 def profile(

@@ -122,9 +122,9 @@ class SparseGP:
         x, y = _checked(x, y)
         _check_hyper("hyper", hyper, x)
         self.hyper, self._targets = hyper, Units.of(y)
-        self._law = hyper.enter(ONE, self._targets)
+        self._hyper = hyper.enter(ONE, self._targets)
         try:
-            found = _statistics(self._law, x, self._targets.enter(y))
+            found = _statistics(self._hyper, x, self._targets.enter(y))
         except (NanError, NotPSDError) as error:
             raise ValueError("hyper gives x and y no posterior; expected it fitted to such data") from error
         self._factor, self._inner, self._weights = found["factor"], found["inner"], found["weights"]
@@ -181,7 +181,7 @@ class SparseGP:
     def standard(self) -> "SparseGP":
         """The same in units in which the targets have mean 0 and deviation 1: no number of it overflows."""
         found = copy.copy(self)
-        found.hyper, found._targets = self._law, ONE
+        found.hyper, found._targets = self._hyper, ONE
         return found
 
     @torch.no_grad()
@@ -189,7 +189,7 @@ class SparseGP:
         """Mean and variance (N,) of the latent function at codes (N, D)."""
         parts = [self.standard.joint(part[:, None]) for part in x.double().split(BLOCK)]
         mean, covariance = (torch.cat(found) for found in zip(*parts))
-        variance = covariance[:, 0, 0].clamp_min(RESOLUTION * self._law.log_variance.exp())
+        variance = covariance[:, 0, 0].clamp_min(RESOLUTION * self._hyper.log_variance.exp())
         return self._targets.leave(mean[:, 0]), self._targets.variance(variance)
 
     def joint(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -202,34 +202,34 @@ class SparseGP:
 
     def features(self, x: Tensor) -> Features:
         """Features (..., Q, M) of codes (..., Q, D) for `covariance`: of the prior and of the posterior."""
-        cross = self._law.covariance(self._law.inducing, x.double().reshape(-1, x.shape[-1]))
+        cross = self._hyper.covariance(self._hyper.inducing, x.double().reshape(-1, x.shape[-1]))
         a = torch.linalg.solve_triangular(self._factor, cross, upper=False)
         b = torch.linalg.solve_triangular(self._inner, a, upper=False)
         return tuple(part.T.reshape(*x.shape[:-1], -1) for part in (a, b))
 
     def mean(self, features: Features) -> Tensor:
         """Posterior mean (..., Q) of codes with these features."""
-        return self._targets.leave(self._law.mean + features[1] @ self._weights)
+        return self._targets.leave(self._hyper.mean + features[1] @ self._weights)
 
     def covariance(self, x: Tensor, x_features: Features, y: Tensor, y_features: Features) -> Tensor:
         """Posterior covariances (..., Q, R) of codes x (..., Q, D) and y (..., R, D), by their features."""
         (a, b), (c, d) = x_features, y_features
-        return self._targets.square(self._law.covariance(x.double(), y.double()) - a @ c.mT + b @ d.mT)
+        return self._targets.square(self._hyper.covariance(x.double(), y.double()) - a @ c.mT + b @ d.mT)
 
     @property
     def noise(self) -> float:
         """Variance of a target around the latent function."""
-        return self._targets.variance(self._law.log_noise.exp()).item()
+        return self._targets.variance(self._hyper.log_noise.exp()).item()
 
     def judge(self, x: Tensor, y: Tensor) -> dict[str, float]:
         """Mean log-likelihood of targets (nats each) and root mean squared error, in their units."""
         x, y = _checked(x, y)
         mean, variance = self.standard.predict(x)
         inside = self._targets.enter(y)
-        law = torch.distributions.Normal(mean, (variance + self.standard.noise).sqrt())
+        predicted = torch.distributions.Normal(mean, (variance + self.standard.noise).sqrt())
         error = (inside - mean).square().mean().sqrt()
         return {
-            "log_likelihood": (law.log_prob(inside).mean() - self._targets.log).item(),
+            "log_likelihood": (predicted.log_prob(inside).mean() - self._targets.log).item(),
             "rmse": self._targets.size(error).item(),
         }
 

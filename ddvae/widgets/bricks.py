@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..data.bits import six_bit_law
+from ..data.bits import six_bit_distribution
 from ..experiments.bricks import window
 from ..experiments.record import recorded
 from ..figures import rasters
@@ -32,7 +32,7 @@ class BrickView:
     def __init__(self, name: str):
         self.record = recorded(name)[0]
         self.side = window(self.record.settings["proposal"])
-        _, probs = six_bit_law()
+        _, probs = six_bit_distribution()
         self.probs = probs.double().numpy()
         arrays = self.record.arrays
         steps = sorted(int(key.removeprefix("snapshot_")) for key in arrays if key.startswith("snapshot_"))

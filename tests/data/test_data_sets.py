@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ddvae.data.bits import StringLaw, six_bit_law, six_bit_sample
+from ddvae.data.bits import StringDistribution, six_bit_distribution, six_bit_sample
 from ddvae.data.images import BinaryImages, binary_mnist, deskew
 from ddvae.data.vocabulary import Vocabulary
 from ddvae.system import downloads as sources
@@ -18,8 +18,8 @@ MNIST = Path(os.environ.get("DDVAE_DATA", "missing")) / "mnist"
 needs_mnist = pytest.mark.skipif(not MNIST.is_dir(), reason="DDVAE_DATA holds no mnist folder")
 
 
-def test_six_bit_law():
-    tokens, probs = six_bit_law()
+def test_six_bit_distribution():
+    tokens, probs = six_bit_distribution()
     assert tokens.shape == (64, 6) and len(set(map(tuple, tokens.tolist()))) == 64
     assert probs.double().sum().item() == pytest.approx(1)
     assert probs[-1].item() == pytest.approx(0.8**6) and probs[0].item() == pytest.approx(0.2**6)
@@ -28,7 +28,7 @@ def test_six_bit_law():
 def test_six_bit_sample_has_the_law():
     """Chi-squared with 63 degrees of freedom below 140: 1e-7 false alarms; the seed is fixed."""
     sample = six_bit_sample()
-    _, probs = six_bit_law()
+    _, probs = six_bit_distribution()
     counts = sample.index.bincount(minlength=64)
     expected = 100_000 * probs
     assert ((counts - expected) ** 2 / expected).sum() < 140
@@ -53,9 +53,9 @@ def test_order_is_a_function_of_seed_and_epoch():
 
 
 def test_law_weighs_by_probability():
-    tokens, probs = six_bit_law()
-    law = StringLaw(tokens, probs, codes=256, epoch_steps=2)
-    batches = list(law.batches(0, 512, 0))
+    tokens, probs = six_bit_distribution()
+    distribution = StringDistribution(tokens, probs, codes=256, epoch_steps=2)
+    batches = list(distribution.batches(0, 512, 0))
     assert len(batches) == 2
     assert torch.allclose(batches[0].weights / 64, probs)
     assert batches[0].repeats.min() >= 2 and abs(int(batches[0].repeats.sum()) - 256) < 128

@@ -187,9 +187,9 @@ def test_a_compiler_that_lacks_an_option_does_without(tmp_path):
 
 @needs_compiler
 def test_draws_are_the_same_with_and_without_a_compiler(monkeypatch):
-    found = native.power_draws((3, 500), p=2, k=3, seed=7)
+    found = native.power_samples((3, 500), p=2, k=3, seed=7)
     monkeypatch.setattr(native, "compiled", lambda: None)
-    assert torch.allclose(native.power_draws((3, 500), p=2, k=3, seed=7), found, atol=1e-6)
+    assert torch.allclose(native.power_samples((3, 500), p=2, k=3, seed=7), found, atol=1e-6)
 
 
 def test_random_numbers_are_independent():

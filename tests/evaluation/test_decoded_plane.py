@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Independent, Normal
 
 from ddvae import VAE, propose
-from ddvae.data.bits import six_bit_law
+from ddvae.data.bits import six_bit_distribution
 from ddvae.evaluation.decoded_plane import decode_plane
 from ddvae.evaluation.reconstruction import sequence_accuracy
 from ddvae.models.networks import SequenceDecoder, SequenceEncoder
@@ -74,7 +74,7 @@ def test_plane_error_agrees_with_sampling():
     model = VAE(
         SequenceEncoder(2, 2, 16, 1, 4, "tricube", "tanh"), SequenceDecoder(2, 2, 16, 1, 4, 6), UnitCube(2)
     )
-    tokens, probs = six_bit_law()
+    tokens, probs = six_bit_distribution()
     plane = decode_plane(model.decode, uniform_quantile, base=128, refine=2)
     with torch.no_grad():
         exact = 1 - plane.sequence_error(model.encode(tokens), probs)

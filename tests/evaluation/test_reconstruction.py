@@ -7,7 +7,7 @@ import torch
 from torch.distributions import Independent, Uniform
 
 from ddvae import VAE
-from ddvae.data.bits import six_bit_law
+from ddvae.data.bits import six_bit_distribution
 from ddvae.evaluation.codes import classify_neighbours, latent_evenness
 from ddvae.evaluation.reconstruction import image_accuracy
 from ddvae.mathematics.coding import categorical_kl, jensen_shannon, lossless_limit
@@ -53,7 +53,7 @@ def test_a_plane_of_ties_has_no_divergence():
 
 
 def test_the_limit_of_lossless_coding():
-    _, probs = six_bit_law()
+    _, probs = six_bit_distribution()
     assert lossless_limit(probs, KERNELS["uniform"], 2) == pytest.approx(-3.0024, abs=5e-5)
     assert lossless_limit(probs, "tricube", 2) == pytest.approx(-3.5543, abs=5e-5)
 

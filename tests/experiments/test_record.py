@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ddvae.data.bits import six_bit_law
+from ddvae.data.bits import six_bit_distribution
 from ddvae.data.images import binary_mnist
 from ddvae.engine.precision import autocast
 from ddvae.evaluation.reconstruction import image_accuracy, reconstruction
@@ -64,7 +64,7 @@ def with_weights(name):
 
 
 def test_recorded_bricks_give_the_recorded_numbers():
-    record, (tokens, probs) = with_weights("bricks-ddvae-uniform"), six_bit_law()
+    record, (tokens, probs) = with_weights("bricks-ddvae-uniform"), six_bit_distribution()
     with torch.no_grad():
         model = record.model()
         kl = torch.distributions.kl_divergence(model.encode(tokens), model.prior())
@@ -88,7 +88,7 @@ def test_recorded_molecules_give_the_recorded_numbers():
     record = with_weights("moses-sweep-vae-gaussian")
     torch.manual_seed(0)
     with torch.no_grad(), autocast("cpu", record.settings["precision"]):
-        found = reconstruction(record.model(), moses("test").drawn(record.results["molecules"]))
+        found = reconstruction(record.model(), moses("test").sample(record.results["molecules"]))
     assert 100 * found["accuracy"] == pytest.approx(record.results["sequence_accuracy"], abs=2)
     assert found["kl"] == pytest.approx(record.results["kl_nats"], rel=2e-3)
 

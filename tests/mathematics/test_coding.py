@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Independent, Uniform, kl_divergence
 
 from ddvae import propose
-from ddvae.data.bits import six_bit_law
+from ddvae.data.bits import six_bit_distribution
 from ddvae.experiments.bricks import set_supports
 from ddvae.mathematics.coding import guillotine_cells, lossless_limit
 from ddvae.mathematics.kernels import KERNELS
@@ -16,7 +16,7 @@ from ddvae.models.priors import UnitCube
 @pytest.fixture(params=["product", "any"])
 def probs(request):
     if request.param == "product":
-        return six_bit_law()[1]
+        return six_bit_distribution()[1]
     return torch.distributions.Dirichlet(torch.ones(64)).sample()
 
 
@@ -41,7 +41,7 @@ def test_they_reach_the_limit(kernel, probs):
 
 @pytest.mark.parametrize("squash", ["tanh", "sigmoid"])
 def test_an_encoder_is_set_to_supports(squash):
-    tokens, probs = six_bit_law()
+    tokens, probs = six_bit_distribution()
     low, high = guillotine_cells(probs)
     middle, half = (low + high) / 2, (high - low) / 2 * 0.98
     encoder = SequenceEncoder(2, 2, 128, 2, 8, "uniform", squash)

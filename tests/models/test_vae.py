@@ -8,7 +8,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 
 from ddvae import VAE, argmax_elbo, elbo, relaxed_elbo
 from ddvae.data.batches import Batch
-from ddvae.data.bits import six_bit_law
+from ddvae.data.bits import six_bit_distribution
 from ddvae.models.networks import SequenceDecoder, SequenceEncoder
 from ddvae.models.objectives import moment_gap
 from ddvae.models.priors import StandardNormal, UnitCube
@@ -23,7 +23,7 @@ def small_model(proposal="uniform", squash="tanh"):
 
 @pytest.fixture
 def batch():
-    tokens, probs = six_bit_law()
+    tokens, probs = six_bit_distribution()
     return Batch(tokens, weights=probs * 64, repeats=torch.full((64,), 3))
 
 
@@ -58,7 +58,7 @@ def test_mean_reduction_divides_the_reconstruction_alone(objective, batch):
 @pytest.mark.parametrize("objective", OBJECTIVES[:2])
 def test_moments_weigh_the_gap_of_the_aggregate(objective):
     """The gap is the divergence of two Gaussians, and its weight changes the value alone."""
-    model, batch = small_model("gaussian", None).requires_grad_(False), Batch(six_bit_law()[0])
+    model, batch = small_model("gaussian", None).requires_grad_(False), Batch(six_bit_distribution()[0])
     torch.manual_seed(1)
     without = objective(model, batch)
     torch.manual_seed(1)

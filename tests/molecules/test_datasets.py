@@ -202,7 +202,7 @@ def test_a_missing_file(tmp_path):
 def test_a_draw_is_like_the_whole_where_the_file_is_in_order():
     """MOSES' test molecules are shorter at first; bounds of 5 standard errors of a mean length, 6e-7."""
     test = moses("test")
-    sets = (test.first(10_000), test.drawn(10_000), test)
+    sets = (test.first(10_000), test.sample(10_000), test)
     first, drawn, whole = (one.lengths.float().mean().item() for one in sets)
     assert abs(drawn - whole) < 5 * 5 / 100 < whole - first
-    assert torch.equal(test.drawn(50).tokens, test.drawn(50).tokens) and len(test.drawn(50)) == 50
+    assert torch.equal(test.sample(50).tokens, test.sample(50).tokens) and len(test.sample(50)) == 50

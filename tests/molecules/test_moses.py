@@ -136,14 +136,14 @@ def test_what_takes_too_long_is_told():
 def test_intervals_and_the_limit(strings):
     """FCD falls with n, so its limit lies below; intervals hold their figure. Activations as a Gaussian's."""
     reference = moses_reference("test")
-    law = reference.mean, reference.covariance
+    distribution = reference.mean, reference.covariance
     generator = np.random.default_rng(0)
-    drawn = generator.multivariate_normal(*law, 3000, method="eigh")
-    value, limit = fcd(drawn, *law), extrapolated_fcd(drawn, *law)
-    low, high = fcd_interval(drawn, *law, 5)
+    drawn = generator.multivariate_normal(*distribution, 3000, method="eigh")
+    value, limit = fcd(drawn, *distribution), extrapolated_fcd(drawn, *distribution)
+    low, high = fcd_interval(drawn, *distribution, 5)
     assert low < value < high and high - low < value
-    assert abs(limit) < 0.2 * value  # its own law: the limit is 0
-    assert np.isnan(extrapolated_fcd(drawn[:1000], *law))
+    assert abs(limit) < 0.2 * value  # its own distribution: the limit is 0
+    assert np.isnan(extrapolated_fcd(drawn[:1000], *distribution))
 
 
 def test_options_add_their_keys(strings, found):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from ddvae.data.bits import six_bit_law
+from ddvae.data.bits import six_bit_distribution
 from ddvae.experiments.molecule_runs import load_codec
 from ddvae.molecules.chemistry import canonical
 from ddvae.molecules.latent_plane import MoleculeView
@@ -31,7 +31,7 @@ def test_a_point_of_the_bricks_decodes_as_the_model_does(bricks):
     strings = ["".join(map(str, row)) for row in model.decode(points).tolist()]
     found = [bricks.at(tuple(point), bricks.epochs[-1]) for point in points.tolist()]
     assert np.mean([one["string"] == string for one, string in zip(found, strings)]) > 0.93
-    _, probs = six_bit_law()
+    _, probs = six_bit_distribution()
     for one in found:
         assert one["probability"] == pytest.approx(probs[int(one["string"], 2)].item(), rel=1e-5)
         assert 0 <= one["decoded"] <= 1

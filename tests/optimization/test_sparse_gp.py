@@ -30,31 +30,31 @@ def data():
 
 def test_with_all_points_inducing_it_is_dense_regression(data):
     x, y = data
-    law, fresh = hyper(x), torch.rand(7, 2).double() * 4
-    found = SparseGP(law, x, y)
-    jitter = 1e-6 * law.log_variance.exp() * torch.eye(40)
-    known = law.covariance(x, x) + jitter
-    cross, solve = law.covariance(fresh, x), torch.linalg.inv(known + 0.1 * torch.eye(40))
+    process, fresh = hyper(x), torch.rand(7, 2).double() * 4
+    found = SparseGP(process, x, y)
+    jitter = 1e-6 * process.log_variance.exp() * torch.eye(40)
+    known = process.covariance(x, x) + jitter
+    cross, solve = process.covariance(fresh, x), torch.linalg.inv(known + 0.1 * torch.eye(40))
     mean, covariance = found.joint(fresh)
-    torch.testing.assert_close(mean, law.mean + cross @ solve @ (y - law.mean), atol=1e-4, rtol=0)
+    torch.testing.assert_close(mean, process.mean + cross @ solve @ (y - process.mean), atol=1e-4, rtol=0)
     torch.testing.assert_close(
-        covariance, law.covariance(fresh, fresh) - cross @ solve @ cross.T, atol=1e-4, rtol=0
+        covariance, process.covariance(fresh, fresh) - cross @ solve @ cross.T, atol=1e-4, rtol=0
     )
-    likelihood = module._statistics(law, x, y)["log_likelihood"]
-    dense = torch.distributions.MultivariateNormal(law.mean.expand(40), known + 0.1 * torch.eye(40))
+    likelihood = module._statistics(process, x, y)["log_likelihood"]
+    dense = torch.distributions.MultivariateNormal(process.mean.expand(40), known + 0.1 * torch.eye(40))
     assert likelihood.item() == pytest.approx(dense.log_prob(y).item(), abs=1e-3)
 
 
 def test_few_inducing_points_give_fitc(data):
     """The likelihood is that of Q + diag(K - Q) + noise (Snelson and Ghahramani, 2006)."""
     x, y = data
-    law = hyper(x[:5])
-    cross = law.covariance(x, x[:5])
-    known = law.covariance(x[:5], x[:5]) + 1e-6 * law.log_variance.exp() * torch.eye(5)
+    process = hyper(x[:5])
+    cross = process.covariance(x, x[:5])
+    known = process.covariance(x[:5], x[:5]) + 1e-6 * process.log_variance.exp() * torch.eye(5)
     low = cross @ torch.linalg.solve(known, cross.T)
-    full = low + torch.diag(law.log_variance.exp() - low.diagonal() + 0.1)
-    dense = torch.distributions.MultivariateNormal(law.mean.expand(40), full)
-    likelihood = module._statistics(law, x, y)["log_likelihood"]
+    full = low + torch.diag(process.log_variance.exp() - low.diagonal() + 0.1)
+    dense = torch.distributions.MultivariateNormal(process.mean.expand(40), full)
+    likelihood = module._statistics(process, x, y)["log_likelihood"]
     assert likelihood.item() == pytest.approx(dense.log_prob(y).item(), rel=1e-6)
 
 
@@ -252,14 +252,14 @@ def test_bad_data(data, spoil, message):
 
 def test_hyperparameters_that_do_not_fit(data):
     x, y = data
-    law = hyper(x[:5])
+    process = hyper(x[:5])
     shapes = r"inducing points of shape \(5, 2\) and x has shape \(40, 3\); expected \(M, D\) and \(N, D\)"
     wide = torch.cat([x, x[:, :1]], 1)
     with pytest.raises(ValueError, match=f"start has {shapes}"):
-        SparseGP.fit(wide, y, start=law)
+        SparseGP.fit(wide, y, start=process)
     with pytest.raises(ValueError, match=f"hyper has {shapes}"):
-        SparseGP(law, wide, y)
-    broken = replace(law, log_noise=law.log_noise * math.nan)
+        SparseGP(process, wide, y)
+    broken = replace(process, log_noise=process.log_noise * math.nan)
     with pytest.raises(ValueError, match="start has a loss that is no number"):
         SparseGP.fit(x, y, start=broken)
     with pytest.raises(ValueError, match="hyper gives x and y no posterior"):

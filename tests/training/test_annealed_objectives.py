@@ -11,7 +11,7 @@ import pytest
 import torch
 from small_training import DATA, FALLING, RUN, same, small_model
 
-from ddvae.data.bits import StringLaw, six_bit_law
+from ddvae.data.bits import StringDistribution, six_bit_distribution
 from ddvae.models.objectives import decoder_likelihood, elbo
 from ddvae.training.annealed_objectives import AnnealedELBO, AnnealedRelaxedELBO, FineTuned
 from ddvae.training.loop import fit
@@ -46,18 +46,18 @@ def test_a_temperature_that_will_leave_its_range_is_told_at_once():
 
 def test_an_accuracy_is_held(tmp_path):
     """beta rises while accuracy is above its target, falls while it is below, and resumes with the run."""
-    tokens, probs = six_bit_law()
-    law = StringLaw(tokens, probs, codes=128, epoch_steps=60)
+    tokens, probs = six_bit_distribution()
+    distribution = StringDistribution(tokens, probs, codes=128, epoch_steps=60)
     held = HoldAccuracy(0.5, start=0.01, gain=0.3)
     run = Settings(10, Cosine(1e-2, 1, 15))
     holding = AnnealedRelaxedELBO(held, temperature=LogLinear(0.3, 0.05, 0, 6), scores="log_prob")
     model = small_model()
-    log = fit(model, law, run, holding, tmp_path, progress=False).log
+    log = fit(model, distribution, run, holding, tmp_path, progress=False).log
     assert log[0]["beta"] == 0.01 and log[-1]["beta"] > 1
     assert all(abs(row["exact"] - 0.5) < 0.05 for row in log[-4:])
     stopped = small_model()
-    fit(stopped, law, run, holding, tmp_path / "b", progress=False, time_limit=0.5)
-    fit(stopped, law, run, holding, tmp_path / "b", progress=False, resume=True)
+    fit(stopped, distribution, run, holding, tmp_path / "b", progress=False, time_limit=0.5)
+    fit(stopped, distribution, run, holding, tmp_path / "b", progress=False, resume=True)
     assert same(model, stopped)
 
 

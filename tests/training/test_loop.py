@@ -8,7 +8,7 @@ from small_training import DATA, FALLING, RUN, small_model
 
 from ddvae import VAE
 from ddvae.data.batches import Batch
-from ddvae.data.bits import StringLaw, six_bit_law
+from ddvae.data.bits import StringDistribution, six_bit_distribution
 from ddvae.engine.precision import autocast
 from ddvae.models.networks import DenseDecoder, DenseEncoder, SequenceDecoder, SequenceEncoder
 from ddvae.models.priors import StandardNormal, UnitCube
@@ -21,10 +21,10 @@ from ddvae.training.state import Diverged
 
 
 def test_it_learns():
-    tokens, probs = six_bit_law()
-    law = StringLaw(tokens, probs, codes=128, epoch_steps=60)
+    tokens, probs = six_bit_distribution()
+    distribution = StringDistribution(tokens, probs, codes=128, epoch_steps=60)
     objective = AnnealedRelaxedELBO(0.01, temperature=LogLinear(0.3, 0.05, 0, 6), scores="log_prob")
-    log = fit(small_model(), law, Settings(6, Cosine(1e-2, 1, 6)), objective, progress=False).log
+    log = fit(small_model(), distribution, Settings(6, Cosine(1e-2, 1, 6)), objective, progress=False).log
     assert log[-1]["exact"] > log[0]["exact"] + 0.3 and log[-1]["reconstruction"] > log[0]["reconstruction"]
 
 

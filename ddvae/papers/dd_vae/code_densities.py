@@ -22,13 +22,13 @@ def compare_densities(codec: Codec, known: list[str], fresh: list[str], n: int =
         Rows with density, n and the metrics of `evaluate`, those against MOSES' scaffold set left out.
     """
     torch.manual_seed(0)
-    codes = codec.draw(known)
+    codes = codec.sample_codes(known)
     rows = []
     for density, samples in (
         ("the prior N(0, I)", codec.model.prior().sample((n,))),
         ("one Gaussian fitted to codes", ex_post(codes).sample((n,))),
         ("ten Gaussians fitted to codes", ex_post(codes, 10).sample((n,))),
-        ("proposals of unseen molecules", codec.draw(fresh[:n])),
+        ("proposals of unseen molecules", codec.sample_codes(fresh[:n])),
     ):
         found = evaluate(codec.decode(samples), ks=(n,), test_scaffolds=False)
         rows.append({"density": density, "n": len(samples)} | found)

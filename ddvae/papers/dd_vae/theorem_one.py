@@ -14,7 +14,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 from torch.distributions import Distribution, Normal, Uniform, kl_divergence
 
-from ...data.bits import six_bit_law
+from ...data.bits import six_bit_distribution
 from ...mathematics.proposals import KernelProposal
 from ...mathematics.relaxation import log_relaxed_indicator
 
@@ -34,7 +34,7 @@ __all__ = [
 
 BOUNDED = ("uniform", "triangular", "quartic", "tricube")
 """Proposals for which L_* is finite; "gaussian" is the counter-example."""
-_PROBS = six_bit_law()[1].double()
+_PROBS = six_bit_distribution()[1].double()
 STRINGS = _PROBS / _PROBS.sum()
 """Probabilities of the 64 strings."""
 _BORDERS = torch.cat([torch.zeros(1).double(), STRINGS.cumsum(0)]).clamp_max(1)

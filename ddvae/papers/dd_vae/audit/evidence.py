@@ -14,7 +14,7 @@ from ..table_three import LEVELS, at_level, small_runs
 from ..zinc.codes import on_record, zinc_models
 from ..zinc.table_four import best_molecules
 
-__all__ = ["EVIDENCE", "Runs", "greedy_and_drawn"]
+__all__ = ["EVIDENCE", "Runs", "greedy_and_sampled"]
 
 Runs = Callable[[str], list[Record]]
 """Records of a preset, recorded or trained for the occasion."""
@@ -30,21 +30,21 @@ def _within(name: str, text: str, code: str) -> Callable[[Runs], Pair]:
     return lambda runs: Pair(*([r.results[key] for r in runs(name)] for key in (text, code)))
 
 
-def greedy_and_drawn(record: Record, n: int = 10_000) -> dict[str, dict[str, float]]:
+def greedy_and_sampled(record: Record, n: int = 10_000) -> dict[str, dict[str, float]]:
     """MOSES' metrics of prior samples decoded greedily, and drawn token by token, kept beside the record."""
 
     def compute() -> dict[str, dict[str, float]]:
         codec = load_codec(record.folder)
         torch.manual_seed(0)
         codes = codec.model.prior().sample((n,))
-        decoded = {"greedy": codec.decode(codes), "drawn": codec.draw_strings(codes)}
+        decoded = {"greedy": codec.decode(codes), "drawn": codec.sample_strings(codes)}
         return {way: evaluate(strings, ks=(n,), test_scaffolds=False) for way, strings in decoded.items()}
 
     return record.keep(f"ways-{n}", compute)
 
 
 def _decoding(runs: Runs) -> Pair:
-    found = [greedy_and_drawn(record) for record in runs("moses-sweep-vae-gaussian")]
+    found = [greedy_and_sampled(record) for record in runs("moses-sweep-vae-gaussian")]
     return Pair(*([one[way]["FCD/Test"] for one in found] for way in ("drawn", "greedy")))
 
 

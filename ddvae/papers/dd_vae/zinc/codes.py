@@ -121,7 +121,7 @@ def encoded(record: Record, n: int | None = None) -> Coded:
     smiles = [string for part in parts for string in (part if n is None else part.first(n)).strings()]
     values = torch.from_numpy(score(smiles))
     codes, seen = codec.encode(smiles).double(), len(parts[0]) if n is None else min(n, len(parts[0]))
-    maps = (codec.encode, codec.decode, codec.draw_strings)
+    maps = (codec.encode, codec.decode, codec.sample_strings)
     return Coded(record, smiles, codes, values, *maps, n is None, seen)
 
 
