@@ -21,13 +21,12 @@ class _References(TypedDict, total=False):
 
 def moses_metrics(arguments: argparse.Namespace) -> int:
     from ..molecules.moses import evaluate, molecules_behind
-    from ..molecules.smiles_files import smiles_column
     from ..system.files import replace_file
 
     if arguments.n is not None and arguments.n < 1:
         raise ValueError(f"n is {arguments.n}; expected a whole number from 1")
     references = _references(arguments)
-    strings = smiles_column(arguments.file)[: arguments.n]
+    strings = _strings(arguments.file)[: arguments.n]
     results = evaluate(
         strings,
         n_jobs=arguments.n_jobs,
@@ -53,18 +52,25 @@ def moses_metrics(arguments: argparse.Namespace) -> int:
 def _references(arguments: argparse.Namespace) -> _References:
     from ..molecules.chemistry import canonical
     from ..molecules.moses import profile
-    from ..molecules.smiles_files import smiles_column
 
     if not arguments.reference:
         return {}
-    known = smiles_column(arguments.reference)
-    if not known:
-        return {"test": known, "test_scaffolds": False, "train": known}
+    known = _strings(arguments.reference)
     if arguments.path == "fast":
         ours = profile(known, n_jobs=arguments.n_jobs, device=arguments.device)
         return {"test": ours, "test_scaffolds": False, "train": ours.smiles or False}
     strings = [one for one in canonical(known) if one]  # novelty compares these
     return {"test": known, "test_scaffolds": False, "train": strings or False}
+
+
+def _strings(path: str) -> list[str]:
+    from ..molecules.smiles_files import smiles_column
+    from ..system.files import spoken_name
+
+    strings = smiles_column(path)
+    if not strings:
+        raise ValueError(f"{spoken_name(path)} is empty; expected SMILES strings, one a line")
+    return strings
 
 
 def curve(arguments: argparse.Namespace) -> int:

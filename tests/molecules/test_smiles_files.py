@@ -274,3 +274,5 @@ def test_commands_refuse_it_too(written, capsys, command):
     path, good = written(SD.format(version=2), "two.sdf"), written("CCO\n", "good.smi")
     assert main(command.format(path, good=good).split()) == 2
     assert capsys.readouterr().err == f"error: {path} is an SD file; expected SMILES strings\n"
+    assert main(command.format(written("", "none.smi"), good=good).split()) == 2
+    assert capsys.readouterr().err.endswith("none.smi is empty; expected SMILES strings, one a line\n")
