@@ -74,7 +74,8 @@ def test_gradients_of_samples_in_function_transforms(kernel):
 
 
 @pytest.fixture
-def fresh_compiler():
+def fresh_compiler(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))  # others write into the usual one
     torch.compiler.reset()
     for p in (Normal(0.0, 1.0), Uniform(0.0, 1.0)):
         kl_divergence(KernelProposal("uniform", 0.2, 0.1), p)  # torch's search for a divergence isn't traced

@@ -152,7 +152,8 @@ def play_search(view):
     made = view.copied()
     assert made.round.value == 2 and words(made.best) in view.text()
     dots = view.page.locator(".js-plotly-plot:visible").first.locator("path.point")
-    assert dots.count() == sum(len(trace.x) for trace in made.map.data if "markers" in trace.mode)
+    count = sum(len(trace.x) for trace in made.map.data if "markers" in trace.mode)
+    playwright.expect(dots).to_have_count(count, timeout=300_000)  # drawn in its own time
     assert view.pictures() == [bytes(made.drawn.value)]
     scored = [
         (trace, i) for trace in made.map.data if trace.name.startswith("round") for i in range(len(trace.x))
