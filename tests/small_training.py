@@ -35,6 +35,26 @@ def same(a, b):
     return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
+class Stop(Exception):
+    """Training was stopped."""
+
+
+class Interrupted:
+    """`DATA` that stop training after a number of steps."""
+
+    steps = staticmethod(DATA.steps)
+
+    def __init__(self, steps_left):
+        self.left = steps_left
+
+    def batches(self, *arguments):
+        for batch in DATA.batches(*arguments):
+            if self.left == 0:
+                raise Stop
+            self.left -= 1
+            yield batch
+
+
 SCRIPT = """
 import sys, torch
 sys.path.insert(0, {tests!r})

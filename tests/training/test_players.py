@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from conftest import ROOT
-from small_training import DATA, same, small_model
+from small_training import DATA, Interrupted, Stop, same, small_model
 from torch import nn
 
 from ddvae.models.objectives import elbo
@@ -86,26 +86,12 @@ def test_terms_of_both_players_are_in_the_log():
 
 @pytest.mark.parametrize("steps", [1, 13])
 def test_stopped_and_resumed_ends_bit_identical(tmp_path, steps):
-    class Stop(Exception):
-        pass
-
-    left = steps
-
-    class Interrupted:
-        steps = staticmethod(DATA.steps)
-
-        def batches(self, *arguments):
-            nonlocal left
-            for batch in DATA.batches(*arguments):
-                if left == 0:
-                    raise Stop
-                left -= 1
-                yield batch
-
     whole = Adversarial()
     log = fit(whole, DATA, SETTINGS, PLAYERS, progress=False).log
     with pytest.raises(Stop):
-        fit(Adversarial(), Interrupted(), SETTINGS, PLAYERS, tmp_path, checkpoint_every=0, progress=False)
+        fit(
+            Adversarial(), Interrupted(steps), SETTINGS, PLAYERS, tmp_path, checkpoint_every=0, progress=False
+        )
     torch.rand(10)
     resumed = Adversarial()
     nn.init.zeros_(resumed.discriminator[0].weight)

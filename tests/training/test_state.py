@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 import torch
-from small_training import DATA, FALLING, RUN, same, small_model, start_training
+from small_training import DATA, FALLING, RUN, Interrupted, Stop, same, small_model, start_training
 
 from ddvae import VAE
 from ddvae.data.bits import six_bit_sample
@@ -30,24 +30,9 @@ def uninterrupted():
 @pytest.mark.parametrize("steps", [1, 5, 8, 11, 23])
 def test_stopped_and_resumed_ends_bit_identical(tmp_path, uninterrupted, steps):
     """Also in the middle of an epoch, and at its end (8 steps make one)."""
-    model, left = small_model(), steps
-
-    class Stop(Exception):
-        pass
-
-    class Interrupted:
-        steps = staticmethod(DATA.steps)
-
-        def batches(self, *arguments):
-            nonlocal left
-            for batch in DATA.batches(*arguments):
-                if left == 0:
-                    raise Stop
-                left -= 1
-                yield batch
-
+    model = small_model()
     with pytest.raises(Stop):
-        fit(model, Interrupted(), RUN, FALLING, tmp_path, checkpoint_every=0, progress=False)
+        fit(model, Interrupted(steps), RUN, FALLING, tmp_path, checkpoint_every=0, progress=False)
     torch.rand(100)  # another state of the generator
     model = small_model(seed=99)
     fitted = fit(model, DATA, RUN, FALLING, tmp_path, resume=True, progress=False)
