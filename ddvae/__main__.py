@@ -117,11 +117,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_translation(group: _Commands) -> None:
     """The commands that use a trained model of molecules."""
-    draw = group.add_parser("sample", help="print molecules decoded from samples of the prior")
-    draw.add_argument("run", metavar="RUN", help="a folder that `train` wrote, or the checkpoint in it")
-    draw.add_argument("-n", type=int, default=30_000, help="default: %(default)s")
-    draw.add_argument("--seed", type=int, default=1)
-    draw.set_defaults(command=models.sample)
+    decoded = group.add_parser("sample", help="print molecules decoded from samples of the prior")
+    decoded.add_argument("run", metavar="RUN", help="a folder that `train` wrote, or the checkpoint in it")
+    decoded.add_argument("-n", "--n", type=int, default=30_000, help="default: %(default)s")
+    decoded.add_argument("--seed", type=int, default=1)
+    decoded.set_defaults(command=models.sample)
 
     there = group.add_parser("encode", help="molecules to codes, one line of numbers each")
     there.add_argument("run", metavar="RUN")

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..system import locations
 
-__all__ = ["PAGES", "chapters", "choose_chapters", "execute", "fingerprint"]
+__all__ = ["PAGES", "chapters", "choose_chapters", "execute", "failure", "fingerprint"]
 
 PAGES = ("00_start_here", "widgets")
 """Notebooks that are no chapters: the start, and the page that `make app` serves."""
@@ -69,7 +69,8 @@ def execute(
         "progress_bar": False,
         "start_timeout": 600,  # a minute is little where all cores are busy
     }
-    paths = os.fspath(source), os.fspath(target)
+    # papermill fills in what stands in braces
+    paths = [os.fspath(path).replace("{", "{{").replace("}", "}}") for path in (source, target)]
     for attempt in ("first", "last"):
         try:
             papermill.execute_notebook(*paths, dict(parameters or {}), **options)
@@ -79,6 +80,13 @@ def execute(
             if attempt == "last" or type(problem) is not RuntimeError:
                 raise
             print(f"{Path(source).stem}: {problem}; once more", flush=True)
+
+
+def failure(problem: Exception) -> str:
+    """What went wrong in a cell, in one line: papermill's own message is the whole traceback."""
+    kind = getattr(problem, "ename", type(problem).__name__)
+    words = getattr(problem, "evalue", str(problem)).strip().splitlines() or [""]
+    return f"{kind}: {words[0]}"
 
 
 @cache
@@ -91,7 +99,7 @@ def _own_kernel() -> type:
     class OwnKernel(AsyncKernelManager):
         @property
         def kernel_spec(self) -> KernelSpec:
-            return KernelSpec(**get_kernel_dict())
+            return KernelSpec(**get_kernel_dict(["--log-level=ERROR"]))  # of TCP without encryption it warns
 
     return OwnKernel
 

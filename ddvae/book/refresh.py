@@ -10,7 +10,7 @@ from typing import Any
 
 from ..system import locations
 from ..system.files import replace_file
-from .notebooks import chapters, execute
+from .notebooks import chapters, execute, failure
 
 __all__ = ["refresh"]
 
@@ -31,11 +31,18 @@ def refresh(chosen: Sequence[str]) -> None:
 
     Raises:
         FileNotFoundError: no browser drew the pictures; the notebook and its figures stay as they were.
-        PapermillExecutionError: a cell failed; likewise.
+        ValueError: a cell failed; likewise.
     """
+    from papermill.exceptions import PapermillExecutionError
+
     for name in chosen:
         with tempfile.TemporaryDirectory() as folder:
-            _refresh(name, Path(folder))
+            try:
+                _refresh(name, Path(folder))
+            except PapermillExecutionError as problem:
+                raise ValueError(
+                    f"{name} stays as it was, for a cell failed ({failure(problem)})"
+                ) from problem
         size = (locations.notebooks() / f"{name}.ipynb").stat().st_size
         print(f"{name}: {size / 1e6:.2f} MB", flush=True)
 

@@ -15,7 +15,7 @@ from ..figures import export
 from ..system import locations
 from ..system.files import replace_file
 from .index_page import index_page
-from .notebooks import chapters, execute, fingerprint
+from .notebooks import chapters, execute, failure, fingerprint
 
 __all__ = ["reproduce", "summary"]
 
@@ -146,10 +146,7 @@ def _run_chapter(name: str, parameters: Mapping[str, Any], out: Path, resume: bo
         try:
             execute(source, beside, parameters)
         except Exception as problem:  # one chapter's failure must not keep the others from running
-            # Papermill's own message is the whole traceback; the error in the cell is what counts.
-            kind = getattr(problem, "ename", type(problem).__name__)
-            words = getattr(problem, "evalue", str(problem)).strip().splitlines() or [""]
-            status, error = "failed", f"{kind}: {words[0]}"
+            status, error = "failed", failure(problem)
     if status == "done":
         state["sources"] = fingerprint(source)  # it may have kept results beside records
         with replace_file(done) as path:

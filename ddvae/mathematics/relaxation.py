@@ -63,7 +63,7 @@ def relaxed_argmax_log_prob(
     Raises:
         ValueError: shapes disagree, a token is outside [0, V), or temperature is out of range.
 
-    Source: Eq. 13, without the divergence.
+    Source: Eq. 13, without the divergence; the whole is `models.objectives.relaxed_elbo`.
 
     >>> scores = torch.tensor([[[0.9, 0.1], [0.4, 0.6]]])
     >>> relaxed_argmax_log_prob(scores, torch.tensor([[0, 1]]), temperature=0.1)

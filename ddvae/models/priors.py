@@ -1,4 +1,8 @@
-"""Priors over codes, as modules that return a distribution."""
+"""Priors over codes, as modules that return a distribution.
+
+A new one gets a name in `PRIORS`. Its divergence from a kernel is estimated from samples, unless
+`mathematics.proposals` registers a closed form.
+"""
 
 from collections.abc import Callable
 

@@ -12,7 +12,7 @@ from linear_operator.utils.warnings import NumericalWarning
 from torch import Tensor
 
 from .descent import descend
-from .units import ONE, Units
+from .standardization import ONE, Standardization
 
 __all__ = ["Features", "Hyperparameters", "SparseGP"]
 
@@ -58,7 +58,7 @@ class Hyperparameters:
         lengths, spread = length.log().expand(x.shape[1]).clone(), y.var().log()
         return cls(points, lengths, spread - 1.0, spread - 1.0, y.mean().clone())
 
-    def enter(self, codes: Units, targets: Units) -> "Hyperparameters":
+    def enter(self, codes: Standardization, targets: Standardization) -> "Hyperparameters":
         """The same in these units."""
         return Hyperparameters(
             codes.enter(self.inducing),
@@ -68,7 +68,7 @@ class Hyperparameters:
             targets.enter(self.mean),
         )
 
-    def leave(self, codes: Units, targets: Units) -> "Hyperparameters":
+    def leave(self, codes: Standardization, targets: Standardization) -> "Hyperparameters":
         """Of what is in these units, back."""
         return Hyperparameters(
             codes.leave(self.inducing),
@@ -121,10 +121,10 @@ class SparseGP:
     def __init__(self, hyper: Hyperparameters, x: Tensor, y: Tensor):
         x, y = _checked(x, y)
         _check_hyper("hyper", hyper, x)
-        self.hyper, self._targets = hyper, Units.of(y)
-        self._hyper = hyper.enter(ONE, self._targets)
+        self.hyper, self._targets = hyper, Standardization.of(y)
+        self._inside = hyper.enter(ONE, self._targets)
         try:
-            found = _statistics(self._hyper, x, self._targets.enter(y))
+            found = _statistics(self._inside, x, self._targets.enter(y))
         except (NanError, NotPSDError) as error:
             raise ValueError("hyper gives x and y no posterior; expected it fitted to such data") from error
         self._factor, self._inner, self._weights = found["factor"], found["inner"], found["weights"]
@@ -168,7 +168,7 @@ class SparseGP:
             raise ValueError(f"amplitude is {amplitude}; expected a number above 0")
         if (y == y[0]).all():
             raise ValueError(f"y holds {len(y)} times {y[0].item():g}; expected targets that differ")
-        units = codes, targets = Units.of(x), Units.of(y)
+        units = codes, targets = Standardization.of(x), Standardization.of(y)
         inside, known = codes.enter(x), targets.enter(y)
         if start is not None:
             _check_hyper("start", start, x)
@@ -181,7 +181,7 @@ class SparseGP:
     def standard(self) -> "SparseGP":
         """The same in units in which the targets have mean 0 and deviation 1: no number of it overflows."""
         found = copy.copy(self)
-        found.hyper, found._targets = self._hyper, ONE
+        found.hyper, found._targets = self._inside, ONE
         return found
 
     @torch.no_grad()
@@ -189,7 +189,7 @@ class SparseGP:
         """Mean and variance (N,) of the latent function at codes (N, D)."""
         parts = [self.standard.joint(part[:, None]) for part in x.double().split(BLOCK)]
         mean, covariance = (torch.cat(found) for found in zip(*parts))
-        variance = covariance[:, 0, 0].clamp_min(RESOLUTION * self._hyper.log_variance.exp())
+        variance = covariance[:, 0, 0].clamp_min(RESOLUTION * self._inside.log_variance.exp())
         return self._targets.leave(mean[:, 0]), self._targets.variance(variance)
 
     def joint(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -202,24 +202,24 @@ class SparseGP:
 
     def features(self, x: Tensor) -> Features:
         """Features (..., Q, M) of codes (..., Q, D) for `covariance`: of the prior and of the posterior."""
-        cross = self._hyper.covariance(self._hyper.inducing, x.double().reshape(-1, x.shape[-1]))
+        cross = self._inside.covariance(self._inside.inducing, x.double().reshape(-1, x.shape[-1]))
         a = torch.linalg.solve_triangular(self._factor, cross, upper=False)
         b = torch.linalg.solve_triangular(self._inner, a, upper=False)
         return tuple(part.T.reshape(*x.shape[:-1], -1) for part in (a, b))
 
     def mean(self, features: Features) -> Tensor:
         """Posterior mean (..., Q) of codes with these features."""
-        return self._targets.leave(self._hyper.mean + features[1] @ self._weights)
+        return self._targets.leave(self._inside.mean + features[1] @ self._weights)
 
     def covariance(self, x: Tensor, x_features: Features, y: Tensor, y_features: Features) -> Tensor:
         """Posterior covariances (..., Q, R) of codes x (..., Q, D) and y (..., R, D), by their features."""
         (a, b), (c, d) = x_features, y_features
-        return self._targets.square(self._hyper.covariance(x.double(), y.double()) - a @ c.mT + b @ d.mT)
+        return self._targets.square(self._inside.covariance(x.double(), y.double()) - a @ c.mT + b @ d.mT)
 
     @property
     def noise(self) -> float:
         """Variance of a target around the latent function."""
-        return self._targets.variance(self._hyper.log_noise.exp()).item()
+        return self._targets.variance(self._inside.log_noise.exp()).item()
 
     def judge(self, x: Tensor, y: Tensor) -> dict[str, float]:
         """Mean log-likelihood of targets (nats each) and root mean squared error, in their units."""

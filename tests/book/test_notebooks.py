@@ -47,6 +47,7 @@ def test_committed_with_outputs_and_without_traces(path):
     text = path.read_text()
     assert path.stat().st_size < 1_200_000
     assert not re.search(r"/(home|root|tmp|work)/", text), "names a path of the machine"
+    assert not re.search(r"<[\w.]+ (object )?at 0x", text), "shows an address in memory"
     assert "injected-parameters" not in text
     code = cells(path)
     assert any(c.outputs for c in code)

@@ -115,6 +115,7 @@ def test_a_cell_that_fails_changes_nothing(checkout):
     write(checkout, TABLE, "raise ValueError('on purpose')")
     (checkout / "figures" / "01_one" / "t.csv").write_text("before")
     before = files(checkout)
-    with pytest.raises(Exception, match="on purpose"):
+    told = r"^01_one stays as it was, for a cell failed \(ValueError: on purpose\)$"
+    with pytest.raises(ValueError, match=told):
         refresh(("01_one",))
     assert files(checkout) == before

@@ -1,4 +1,4 @@
-"""Units in which numbers of any size are near 1."""
+"""Numbers of any size brought to mean 0 and deviation 1, and back."""
 
 import math
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-__all__ = ["ONE", "Units"]
+__all__ = ["ONE", "Standardization"]
 
 LARGEST, SMALLEST = torch.finfo(torch.float64).max, torch.finfo(torch.float64).tiny
 
 
 @dataclass(frozen=True)
-class Units:
-    """Units in which numbers have mean 0 and deviation 1, in factors of which none overflows.
+class Standardization:
+    """What brings numbers to mean 0 and deviation 1, in factors of which none overflows.
 
     What would lie beyond the range of floats outside of them is the largest float.
 
@@ -23,10 +23,10 @@ class Units:
         deviation: Of all columns together, in parts of largest.
 
     >>> values = torch.tensor([-1.7e308, 1.7e308, 1.7e308], dtype=torch.float64)
-    >>> units = Units.of(values)
-    >>> round(units.enter(values).std().item(), 12)
+    >>> standard = Standardization.of(values)
+    >>> round(standard.enter(values).std().item(), 12)
     1.0
-    >>> torch.equal(units.leave(units.enter(values)), values)
+    >>> torch.equal(standard.leave(standard.enter(values)), values)
     True
     """
 
@@ -35,7 +35,7 @@ class Units:
     deviation: Tensor
 
     @classmethod
-    def of(cls, values: Tensor) -> "Units":
+    def of(cls, values: Tensor) -> "Standardization":
         """Of numbers (N,), or of (N, D) with one deviation for all columns; float64, N at least 2."""
         exponent = math.frexp(values.abs().max().item())[1]
         largest = values.new_tensor(math.ldexp(1.0, exponent - 1))
@@ -69,5 +69,5 @@ class Units:
         return self.square(values).clamp_min(SMALLEST)
 
 
-ONE = Units(*torch.tensor([1.0, 0.0, 1.0], dtype=torch.float64))
-"""Units that change nothing."""
+ONE = Standardization(*torch.tensor([1.0, 0.0, 1.0], dtype=torch.float64))
+"""The one that changes nothing."""
