@@ -32,7 +32,7 @@ help:
 	@echo "make docs        pages of all public names into docs/"
 	@echo "make notebooks   execute the committed notebooks in place, at budget recorded, and write figures/"
 	@echo "make lint        ruff and mypy"
-	@echo "make check       what changed since the last commit: lint, and the quick tests of its wings"
+	@echo "make check       what changed since the last commit: lint, and the quick tests of it"
 
 install: $(STAMP)
 
@@ -58,8 +58,10 @@ lint: install
 	"$(PYTHON)" -m ruff format --check .
 	"$(PYTHON)" -m mypy
 
-# Wings of the files that git shows as changed, and their tests; of none if none is.
-CHANGED = $(shell git status --porcelain -- ddvae tests | cut -c4- | sed -n 's,^\(ddvae\|tests\)/\([a-z_]*\)/.*,tests/\2,p' | sort -u)
+# Of each file that git shows as changed, the test of its name, or else all of its wing.
+CHANGED = $(shell git status --porcelain -- ddvae tests | cut -c4- | sed 's,.* -> ,,' \
+	| sed -nE 's,^(ddvae|tests)/([a-z_]+)/(.*/)?(test_)?([a-z_]+)\.py$$,tests/\2/test_\5.py tests/\2,p' \
+	| while read room wing; do if test -e $$room; then echo $$room; else echo $$wing; fi; done | sort -u)
 check: lint
 	$(if $(wildcard $(CHANGED)),"$(PYTHON)" -m pytest --quiet --numprocesses $(WORKERS) -m "not slow" tests/test_layering.py $(wildcard $(CHANGED)) $(ARGS),)
 

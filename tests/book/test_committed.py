@@ -44,6 +44,7 @@ def reproduce(root, **environment):
     return files(root / "reproduced" / CHAPTER)
 
 
+@pytest.mark.slow
 def test_committed_files_stay_as_they_are(checkout):
     committed = files(checkout / "figures" / CHAPTER)
     assert {"ladder.png", "goals.csv", "goals.md", "goals.tex"} < set(committed)
@@ -58,6 +59,7 @@ def test_committed_files_stay_as_they_are(checkout):
         }
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="needs Chromium or Chrome")
 def test_with_a_browser_too(checkout):
     written = reproduce(checkout)

@@ -57,6 +57,7 @@ def bricks_and_digits():
     return f"{best['mean_kl'] - best['limit']:.2f} nats", f"{spread(upright, '.1f', '.1f')} %"
 
 
+@pytest.mark.slow
 def test_the_table_is_that_of_the_recorded_runs():
     wanted = table()
     found = README[README.index("<!-- items -->") : README.index("<!-- end of items -->")].splitlines()[1:]
@@ -119,6 +120,7 @@ def test_the_five_lines_run():
     assert names["kl"].shape == (8, 2) and names["log_prob"].shape == (8,)
 
 
+@pytest.mark.slow
 def test_the_search_runs(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     _, code = re.findall(r"```python\n(.*?)```", README, flags=re.S)

@@ -71,6 +71,7 @@ def test_figures_and_tables_are_those_of_the_notebook(checkout):
     assert base64.b64decode(picture.data["image/png"]) == made["picture.png"]
 
 
+@pytest.mark.slow
 def test_a_second_time_nothing_changes_and_pictures_of_the_same_data_stay(checkout):
     """Another browser draws other pixels: here they were drawn in blue."""
     write(checkout, TABLE, PICTURE.format(colour="red"))
@@ -101,6 +102,7 @@ def test_without_a_browser_nothing_changes(checkout, monkeypatch, path):
     assert files(checkout) == before
 
 
+@pytest.mark.slow
 @DRAWN
 def test_a_browser_that_dies_changes_nothing(checkout):
     write(checkout, TABLE, CURVE, KILL, CURVE.replace("[0, 1]", "[0, 2]"))

@@ -152,6 +152,7 @@ def test_served_notebooks_run_with_the_interpreter_that_serves(tmp_path, monkeyp
     assert (ROOT / "Makefile").read_text().count('JUPYTER_PATH="$(CURDIR)/notebooks/page') == 2
 
 
+@pytest.mark.slow
 def test_what_is_removed_and_what_stays(small_book):
     """Fresh removes what was generated and nothing else; a single chapter leaves the others' trained runs."""
     out = small_book / "out"

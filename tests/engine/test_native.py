@@ -175,6 +175,7 @@ def test_a_unit_that_torch_may_not_use_is_none(monkeypatch, allowed, unit):
     assert precision.has_bfloat16_unit("cpu") == unit and precision.has_bfloat16_unit("cuda")
 
 
+@pytest.mark.slow
 @needs_compiler
 def test_a_compiler_that_lacks_an_option_does_without(tmp_path):
     """OpenMP and the wide vectors, as Apple's; then the processor's name too."""

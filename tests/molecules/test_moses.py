@@ -33,6 +33,7 @@ def found(strings):
     return evaluate(strings, train=strings[:50])
 
 
+@pytest.mark.slow
 def test_parity_with_molsets(strings, found):
     theirs = evaluate(strings, train=strings[:50], path="reference", n_jobs=1)
     assert list(found) == list(theirs) == KEYS
@@ -120,6 +121,7 @@ HOSTILE = [
 ]
 
 
+@pytest.mark.slow
 def test_hostile_strings_end(strings):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that some ran out of time is told, and depends on the machine
@@ -185,7 +187,7 @@ def test_the_command(tmp_path, strings, capsys, monkeypatch):
     assert kept["Novelty"] == 0 and None in kept.values()
     monkeypatch.setattr(sys, "stdin", io.StringIO())
     for wrong, message in (
-        ([], "error: smiles is empty"),
+        ([], "error: standard input is empty"),
         ([tmp_path / "none.smi"], "is missing; expected a file of SMILES"),
         ([file, "-n", 0], "n is 0; expected"),
     ):
