@@ -4,15 +4,16 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from torch import nn
 
 from ..models.architecture import build
-from ..training.annealed_objectives import AnnealedELBO, FineTuned, Objective
+from ..training.annealed_objectives import FineTuned, Objective
 from ..training.loop import TrainingData
-from ..training.schedules import stretch
+from ..training.players import Player
+from ..training.schedules import Schedule, stretch
 from ..training.settings import Settings, plain
 
 __all__ = ["BUDGETS", "Preset", "Recipe"]
@@ -28,39 +29,71 @@ class Recipe:
 
     Args:
         settings: All but the objective.
-        objective: With its schedules.
+        objective: With its schedules; or several players by name, as `fit` takes them.
     """
 
     settings: Settings
-    objective: AnnealedELBO
+    objective: Objective | Mapping[str, Player]
 
-    def changed(self, **fields: Any) -> "Recipe":
+    def changed(self, **fields: Any) -> Self:
         """The same with other values of some fields, of the settings or of the objective."""
         own = {field.name for field in dataclasses.fields(Settings)} & fields.keys()
         settings = replace(self.settings, **{name: fields[name] for name in own})
         rest = {name: value for name, value in fields.items() if name not in own}
-        return Recipe(settings, replace(self.objective, **rest))
+        return replace(self, settings=settings, objective=_replaced(self.objective, rest))
 
-    def over(self, epochs: int) -> "Recipe":
+    def over(self, epochs: int) -> Self:
         """The same schedules over another number of epochs."""
         factor = epochs / self.settings.epochs
         fine = self.settings.fine_tuning
         if fine is not None:
             fine = replace(fine, epochs=max(1, round(fine.epochs * factor)))
-        annealed: dict[str, Any] = {"learning_rate": self.settings.learning_rate}
-        annealed |= {name: getattr(self.objective, name, None) for name in ("beta", "temperature")}
-        stretched = {name: stretch(one, factor) for name, one in annealed.items() if one is not None}
-        return self.changed(epochs=epochs, fine_tuning=fine, **stretched)
+        settings = replace(_stretched(self.settings, factor), epochs=epochs, fine_tuning=fine)
+        return replace(self, settings=settings, objective=_stretched(self.objective, factor))
 
-    def to_maximise(self) -> Objective:
-        """The objective that `fit` takes, with the settings' fine-tuning."""
+    def to_maximise(self) -> Objective | Mapping[str, Player]:
+        """The objective that `fit` takes, with the settings' fine-tuning.
+
+        Raises:
+            ValueError: several players are to be fine-tuned.
+        """
         if self.settings.fine_tuning is None:
             return self.objective
-        return FineTuned(self.objective, since=self.settings.epochs)
+        if isinstance(self.objective, Mapping):
+            raise ValueError(
+                f"fine_tuning is {self.settings.fine_tuning}; expected None with several players"
+            )
+        reduction = getattr(self.objective, "reduction", "sum")
+        return FineTuned(self.objective, self.settings.epochs, reduction)
 
     def describe(self) -> dict[str, Any]:
         """Settings and the objective's as plain values."""
+        if isinstance(self.objective, Mapping):
+            players = {name: player.describe() for name, player in self.objective.items()}
+            return self.settings.describe() | {"players": players}
         return self.settings.describe() | self.objective.describe()
+
+
+def _replaced(part: Any, fields: Mapping[str, Any]) -> Any:
+    if not fields:
+        return part
+    if not dataclasses.is_dataclass(part) or isinstance(part, type):
+        raise ValueError(
+            f"{', '.join(fields)} are no fields of the settings; expected such, or one objective"
+        )
+    return replace(part, **fields)
+
+
+def _stretched(part: Any, factor: float) -> Any:
+    """Settings, an objective or players with all their schedules over another number of epochs."""
+    if isinstance(part, Mapping):
+        return {name: _stretched(one, factor) for name, one in part.items()}
+    if isinstance(part, Schedule):
+        return stretch(part, factor)
+    if not (isinstance(part, Settings | Objective | Player) and dataclasses.is_dataclass(part)):
+        return part
+    fields = [field.name for field in dataclasses.fields(part) if field.init]
+    return replace(part, **{name: _stretched(getattr(part, name), factor) for name in fields})
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class WarmProcess(Generic[Argument, Result]):
 
     def __init__(self, function: Callable[[Argument], Result]):
         self._function = function
-        self._end: Finalize[None] | None = None
+        self._end: Callable[[], object] | None = None
 
     @property
     def alive(self) -> bool:

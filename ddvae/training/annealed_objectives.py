@@ -153,16 +153,18 @@ class FineTuned(Objective):
     Args:
         objective: The first one.
         since: Epoch from which the decoder alone learns.
+        reduction: "sum" | "mean" over positions, of what it maximises then.
 
     Source: Eq. 24.
     """
 
-    objective: AnnealedELBO
+    objective: Objective
     since: int
+    reduction: str = "sum"
 
     def __call__(self, model: VAE, batch: Batch, epoch: float) -> NamedTuple:
         if epoch >= self.since:
-            return decoder_likelihood(model, batch, self.objective.reduction)
+            return decoder_likelihood(model, batch, self.reduction)
         return self.objective(model, batch, epoch)
 
     def begin(self, epochs: int) -> None:

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,11 @@ from .settings import Settings, plain
 __all__ = ["CHECKPOINT", "LOG", "Diverged", "TrainingState"]
 
 CHECKPOINT = "checkpoint.pt"
+"""All that a training needs to go on."""
 LOG = "log.csv"
+"""A row an epoch."""
+OWN_COLUMNS = {"epoch", "step", "learning_rate", "seconds"}
+"""Of the log, beside those of the objectives."""
 
 
 class Diverged(FloatingPointError):
@@ -140,6 +144,7 @@ class TrainingState:
         means = {k: _mean(v, batch) for k, v in terms._asdict().items() if isinstance(v, Tensor)}
         self.model.zero_grad(set_to_none=True)
         (-means["value"]).backward()
+        self._check_names(trainee, means, epoch)
         values = torch.stack([m.detach().double() for m in means.values()]).cpu()
         told = dict(zip(means, values.tolist()))
         if not values.isfinite().all():
@@ -152,6 +157,13 @@ class TrainingState:
         if isinstance(trainee.objective, Objective):
             trainee.objective.follow(told, epoch)
         trainee.add(list(means), values)
+
+    def _check_names(self, trainee: _Trainee, terms: Iterable[str], epoch: float) -> None:
+        taken = OWN_COLUMNS | trainee.weights(epoch).keys()
+        if not trainee.names and (twice := [name for name in terms if trainee.prefix + name in taken]):
+            raise ValueError(
+                f"the objective's term {twice[0]!r} is another column of the log, too; expected another name"
+            )
 
     def weights(self, epoch: float) -> dict[str, float | None]:
         """Weights of the objectives at that epoch, by column of the log."""

@@ -10,7 +10,9 @@ from conftest import ROOT
 
 import ddvae
 
-MODULES = ["ddvae", *sorted(f"ddvae.{path.stem}" for path in ROOT.glob("ddvae/[!_]*.py"))]
+FILES = sorted(path.relative_to(ROOT) for path in ROOT.glob("ddvae/**/*.py"))
+MODULES = ["ddvae", *(".".join(path.with_suffix("").parts) for path in FILES if path.name[0] != "_")]
+"""As in the Makefile."""
 
 
 @pytest.mark.parametrize("name", MODULES)

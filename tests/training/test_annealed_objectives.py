@@ -5,6 +5,7 @@ import dataclasses
 import math
 import os
 import signal
+from collections import namedtuple
 from typing import NamedTuple
 
 import pytest
@@ -13,7 +14,7 @@ from small_training import DATA, FALLING, RUN, same, small_model
 
 from ddvae.data.bits import StringDistribution, six_bit_distribution
 from ddvae.models.objectives import decoder_likelihood, elbo
-from ddvae.training.annealed_objectives import AnnealedELBO, AnnealedRelaxedELBO, FineTuned
+from ddvae.training.annealed_objectives import AnnealedELBO, AnnealedRelaxedELBO, FineTuned, Objective
 from ddvae.training.loop import fit
 from ddvae.training.schedules import Cosine, HoldAccuracy, Linear, LogLinear, stretch
 from ddvae.training.settings import FineTuning, Settings
@@ -128,3 +129,17 @@ def test_an_objective_of_ones_own_has_its_terms_in_the_log(tmp_path):
     assert log[-1]["value"] == pytest.approx(expected)
     with open(tmp_path / "log.csv", newline="") as file:
         assert [float(row["surprise"]) for row in csv.DictReader(file)] == [row["surprise"] for row in log]
+
+
+@pytest.mark.parametrize("name", ["surprise", "seconds"])
+def test_a_term_with_the_name_of_another_column_is_refused(name):
+    class Twice(Objective):
+        def __call__(self, model, batch, epoch):
+            terms = elbo(model, batch)
+            return namedtuple("Terms", ["value", name])(terms.value, terms.kl)
+
+        def weights(self, epoch):
+            return {"surprise": 1.0}
+
+    with pytest.raises(ValueError, match=f"term '{name}' is another column of the log, too"):
+        fit(small_model(), DATA, RUN, Twice(), progress=False)
