@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from importlib import metadata
 
 import pytest
 import torch
@@ -61,7 +62,7 @@ def test_what_is_whole_is_kept(coded, tmp_path, monkeypatch):
     short = dataclasses.replace(SEARCHES["prior draws, 38 atoms"], rounds=1, batch=3)
     monkeypatch.setitem(SEARCHES, "prior draws, 38 atoms", short)
     found = run_search(whole, "prior draws, 38 atoms", 2)
-    assert found["seconds"] > 0 and found["provenance"]["torch"] == torch.__version__
+    assert found["seconds"] > 0 and found["provenance"]["torch"] == metadata.version("torch")
     assert on_record(record, "prior draws, 38 atoms") == {2: found}
     assert {row["round"] for row in found["proposed"]} == {1}
     judged = regression(whole, 1)
