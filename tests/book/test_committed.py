@@ -10,6 +10,7 @@ from browser import BROWSER
 from conftest import ROOT
 from small_book import files
 
+NEEDS_BROWSER = pytest.mark.skipif(BROWSER is None, reason="needs Chromium or Chrome")
 CHAPTER = "08_speed"
 """The cheapest: all its numbers are on record."""
 COPIED = (".gitignore", "pyproject.toml", "ddvae", f"notebooks/{CHAPTER}.ipynb", f"figures/{CHAPTER}")
@@ -45,23 +46,17 @@ def reproduce(root, **environment):
 
 
 @pytest.mark.slow
-def test_committed_files_stay_as_they_are(checkout):
+@pytest.mark.parametrize("browser", [False, pytest.param(True, marks=NEEDS_BROWSER)], ids=["without", "with"])
+def test_committed_files_stay_as_they_are(checkout, browser):
+    """Without a browser on another kind of machine; with one, here, after it."""
     committed = files(checkout / "figures" / CHAPTER)
     assert {"ladder.png", "goals.csv", "goals.md", "goals.tex"} < set(committed)
     elsewhere = {"OMP_NUM_THREADS": "1", "ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}
-    for environment in (elsewhere, {}):
-        written = reproduce(checkout, BROWSER_PATH=os.devnull, **environment)
-        assert git(checkout, "status", "--porcelain") == ""
-        assert not any(name.endswith(".png") for name in written)
-        tables = {name for name in committed if not name.endswith(".png")}
-        assert {name: written[name].decode() for name in tables} == {
-            name: committed[name].decode() for name in tables
-        }
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(BROWSER is None, reason="needs Chromium or Chrome")
-def test_with_a_browser_too(checkout):
-    written = reproduce(checkout)
+    written = reproduce(checkout, **({} if browser else {"BROWSER_PATH": os.devnull} | elsewhere))
     assert git(checkout, "status", "--porcelain") == ""
-    assert {name for name in files(checkout / "figures" / CHAPTER) if name.endswith(".png")} <= set(written)
+    pictures = {name for name in committed if name.endswith(".png")}
+    assert pictures <= set(written) if browser else not any(name.endswith(".png") for name in written)
+    tables = set(committed) - pictures
+    assert {name: written[name].decode() for name in tables} == {
+        name: committed[name].decode() for name in tables
+    }

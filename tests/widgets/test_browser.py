@@ -178,9 +178,9 @@ def test_in_jupyterlab(view, lab, title):
     view.look(view.kind.__name__)
     view.choose_all()
     random = np.random.default_rng(1)
-    view.walk(40, random)
+    view.walk(20, random)
     before = lab.kernel(), view.heap()
-    answers(view, view.walk(80, random))
+    answers(view, view.walk(50, random))
     after, limits = (lab.kernel(), view.heap()), (60e6, 20e6)  # a process gives little back
     for name, then, now, limit in zip(("kernel", "page"), before, after, limits):
         assert now - then < limit, f"the {name} grew by {(now - then) / 1e6:.0f} MB"

@@ -13,24 +13,24 @@ from .training import first_weights, our_batches, our_state, published
 __all__ = ["peak_memory"]
 
 
-def peak_memory(label: str, steps: int = 4) -> dict[str, float]:
+def peak_memory(label: str, steps: int = 4, batch: int = 512) -> dict[str, float]:
     """MB that training steps need beyond imports, data and model, the released way and ours.
 
     Args:
         label: One of `training.MODELS`.
-        steps: How many.
+        steps, batch: How many, of how many molecules each.
     """
-    found = [number_of_a_process(__name__, label, way, str(steps)) for way in ("released", "ours")]
+    found = [number_of_a_process(__name__, label, way, steps, batch) for way in ("released", "ours")]
     return {"baseline": found[0], "ours": found[1], "ratio": found[1] / found[0]}
 
 
-def _memory_of(label: str, way: str, steps: int) -> float:
+def _memory_of(label: str, way: str, steps: int, batch: int) -> float:
     preset = published(label)
     molecules, weights = preset.molecules("test").first(2048), first_weights(preset.recipe)
     state, released = our_state(preset, "bfloat16"), Released(preset.model())
     Path("/proc/self/clear_refs").write_text("5")  # forgets the peak of loading
     before = _peak_kilobytes()
-    theirs, ours = released_batches(molecules, 512), our_batches(molecules, 512)
+    theirs, ours = released_batches(molecules, batch), our_batches(molecules, batch)
     for _ in range(steps):
         if way == "ours":
             state.advance(next(ours), 0.0)
@@ -45,4 +45,4 @@ def _peak_kilobytes() -> int:
 
 
 if __name__ == "__main__":
-    print(_memory_of(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+    print(_memory_of(*sys.argv[1:3], *map(int, sys.argv[3:])))
