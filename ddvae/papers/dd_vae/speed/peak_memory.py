@@ -45,4 +45,5 @@ def _peak_kilobytes() -> int:
 
 
 if __name__ == "__main__":
-    print(_memory_of(*sys.argv[1:3], *map(int, sys.argv[3:])))
+    label, way, *sizes = sys.argv[1:]
+    print(_memory_of(label, way, *map(int, sizes)))
