@@ -16,15 +16,22 @@ def live_figure() -> go.FigureWidget:
 def redraw(live: go.FigureWidget, fig: go.Figure, on_point: Callable[[Any], None] | None = None) -> None:
     """Shows a figure in place of what a live one showed.
 
+    Traces are changed in place, and those too many hidden: a busy page loses traces that are taken away and
+    added in quick succession.
+
     Args:
         live: Of `live_figure`, changed in place.
-        fig: What it is to show.
+        fig: What it is to show, each trace of the kind of the one in its place before.
         on_point: Called with the `customdata` of the point under the pointer, where it has some.
     """
+    known = len(live.data)
     with live.batch_update():
-        live.data = []
-        live.add_traces(fig.data)
+        for trace, other in zip(live.data, fig.data):
+            _become(trace, other.to_plotly_json())
+        for trace in live.data[len(fig.data) :]:
+            _become(trace, {"visible": False})
         live.update_layout(fig.layout, overwrite=True)
+    live.add_traces(fig.data[known:])
 
     if on_point is None:
         return
@@ -35,3 +42,15 @@ def redraw(live: go.FigureWidget, fig: go.Figure, on_point: Callable[[Any], None
 
     for trace in live.data:
         trace.on_hover(answer)
+
+
+def _become(trace: Any, properties: dict[str, Any]) -> None:
+    """Gives a trace these properties and no others."""
+    for name in trace.to_plotly_json().keys() - properties.keys() - _OWN:
+        trace[name] = None
+    for name in properties.keys() - _OWN:
+        trace[name] = properties[name]
+
+
+_OWN = {"type", "uid"}
+"""What stays a trace's own."""

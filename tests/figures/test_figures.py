@@ -105,3 +105,12 @@ def test_a_live_figure_shows_one_figure_after_another(fig):
         trace._dispatch_on_hover(Points(point_inds=places), None)
     live.data[0]._dispatch_on_hover(Points(point_inds=[]), None)
     assert asked == ["second"]  # the other trace has nothing to tell, and nothing lies beside the points
+    first = live.data[0]
+    redraw(live, plots.figure().add_scatter(x=[5.0], y=[6.0], mode="markers"), asked.append)
+    assert live.data[0] is first and (first.mode, first.customdata, list(first.x)) == ("markers", None, [5])
+    assert live.data[1].visible is False and live.data[1].x is None
+    redraw(live, other, asked.append)
+    assert [list(trace.y) for trace in live.data] == [[2, 3], [0]] and live.data[1].visible is None
+    assert first.mode is None
+    first._dispatch_on_hover(Points(point_inds=[0]), None)
+    assert asked == ["second", "first"]
