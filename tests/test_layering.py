@@ -196,6 +196,16 @@ print(*sorted({{m.split(".")[0] for m in set(sys.modules) - before}}))
     assert not set(found.stdout.split()) & set(FORBIDDEN)
 
 
+def test_nothing_imports_torchs_compiler():
+    """It takes as long to import as torch itself, and every kernel and process would wait for it."""
+    names = [
+        f"ddvae.{name}" for name in modules() if not name.endswith("__init__") and "__main__" not in name
+    ]
+    script = f"import sys, {', '.join(names)}; print('torch' in sys.modules, 'torch._dynamo' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["True", "False"]
+
+
 def test_processes_that_run_rdkit_or_a_score_start_without_torch():
     modules = "ddvae.molecules.chemistry, ddvae.optimization.guarded_score"
     script = f"import sys, {modules}; print('torch' in sys.modules)"
