@@ -151,6 +151,25 @@ def test_a_second_owner_is_noticed(tmp_path):
     assert used_libraries(tmp_path) == {"plotly": {"figures", "book"}}
 
 
+def private_imports(package=PACKAGE):
+    """Names of modules' own that another module imports."""
+    targets = {
+        name: [t for kind, t in imports(name, file) if kind == "ours"]
+        for name, file in modules(package).items()
+    }
+    return {
+        name: found
+        for name, ones in targets.items()
+        if (found := [t for t in ones if "._" in t and "__" not in t])
+    }
+
+
+def test_what_is_a_modules_own_nobody_imports(tmp_path):
+    assert private_imports() == {}
+    (tmp_path / "a.py").write_text("from .b import _mine, yours")
+    assert private_imports(tmp_path) == {"a": ["b._mine"]}
+
+
 def test_rooms_and_wings_are_small():
     long = {name: n for name, file in modules().items() if (n := len(file.read_text().splitlines())) > 300}
     folders = {file.parent for file in modules().values()}

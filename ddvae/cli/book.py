@@ -1,7 +1,6 @@
 """Commands that regenerate the book."""
 
 import argparse
-from pathlib import Path
 
 
 def reproduce(arguments: argparse.Namespace) -> int:
@@ -36,12 +35,3 @@ def items(arguments: argparse.Namespace) -> int:
 
     print("\n".join(table()))
     return 0
-
-
-def _recorded_model() -> Path:
-    from ..papers.dd_vae.zinc.codes import zinc_models
-
-    recorded = zinc_models()
-    if "DD-VAE (T)" not in recorded:
-        raise ValueError("model is None and data/runs lacks ZINC's DD-VAE (T); expected a run's folder")
-    return recorded["DD-VAE (T)"].folder

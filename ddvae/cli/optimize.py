@@ -6,8 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .book import _recorded_model
-
 if TYPE_CHECKING:
     from ..optimization.guarded_score import Score
 
@@ -60,3 +58,12 @@ def _named_function(name: str) -> "Score":
     if not callable(found):
         raise ValueError(f"score is {name!r}, which is no function; expected module:function")
     return found
+
+
+def _recorded_model() -> Path:
+    from ..papers.dd_vae.zinc.codes import zinc_models
+
+    recorded = zinc_models()
+    if "DD-VAE (T)" not in recorded:
+        raise ValueError("model is None and data/runs lacks ZINC's DD-VAE (T); expected a run's folder")
+    return recorded["DD-VAE (T)"].folder

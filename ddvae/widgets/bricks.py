@@ -16,8 +16,7 @@ from ..experiments.record import recorded
 from ..figures import rasters
 from ..mathematics.kernels import KERNELS
 from ..mathematics.relaxation import relaxed_argmax_log_prob
-from .molecules import _LABELS, _WIDE
-from .pad import CopyButton, Pad
+from .pad import LABELS, WIDE, CopyButton, Pad
 
 __all__ = ["BrickExplorer", "BrickView"]
 
@@ -132,12 +131,12 @@ class BrickExplorer(ui.VBox):
     ):
         if model not in self.MODELS:
             raise ValueError(f"model is {model!r}; expected one of {', '.join(self.MODELS)}")
-        self.model = ui.Dropdown(options=list(self.MODELS), value=model, description="model", style=_LABELS)
+        self.model = ui.Dropdown(options=list(self.MODELS), value=model, description="model", style=LABELS)
         epochs = self.bricks.epochs
         if epoch is not None and epoch not in epochs:
             raise ValueError(f"epoch is {epoch!r}; expected one of {epochs}")
         self.epoch = ui.SelectionSlider(
-            options=epochs, value=epochs[-1] if epoch is None else epoch, description="epoch", style=_LABELS
+            options=epochs, value=epochs[-1] if epoch is None else epoch, description="epoch", style=LABELS
         )
         if temperature is not None and not self.bricks.has_weights:
             raise ValueError(f"temperature is {temperature!r}; expected None, for {model} has no weights")
@@ -148,7 +147,7 @@ class BrickExplorer(ui.VBox):
             max=-0.3,
             step=0.1,
             description="log₁₀ τ",
-            style=_LABELS,
+            style=LABELS,
         )
         self.pad = Pad(
             names=["code"], description="latent plane of six-bit strings", points=[self._unit(point)]
@@ -159,7 +158,7 @@ class BrickExplorer(ui.VBox):
         self.model.observe(lambda _: self._change_model(), "value")
         self.pad.on_move(self._tell)
         controls = [self.model, self.epoch, self.blurred, self.temperature, self.facts, self.copy]
-        super().__init__([ui.HBox([self.pad, ui.VBox(controls, layout=_WIDE)])])
+        super().__init__([ui.HBox([self.pad, ui.VBox(controls, layout=WIDE)])])
         self._show()
 
     @property

@@ -1,7 +1,4 @@
-"""Latent spaces to play with: wiring of controls to `explore`, in JupyterLab or a served page.
-
-Each widget is made without arguments from the recorded models, and with arguments as its copy button tells.
-"""
+"""The latent space of molecules to play with."""
 
 import functools
 import html
@@ -16,12 +13,9 @@ from ..molecules.chemistry import canonical, draw_grid, score_parts
 from ..molecules.latent_plane import MoleculeView
 from ..molecules.penalised_logp import combine
 from ..papers.dd_vae.zinc.codes import zinc_models
-from .pad import CopyButton, Pad
+from .pad import LABELS, WIDE, CopyButton, Pad
 
 __all__ = ["MoleculeExplorer"]
-
-_WIDE = ui.Layout(width="420px")
-_LABELS = {"description_width": "110px"}
 
 
 @functools.cache
@@ -63,7 +57,7 @@ class MoleculeExplorer(ui.VBox):
         self.through = through
         self.space = self._plane(smiles)
         place = self.space.place(smiles) if point is None else point
-        look = {"continuous_update": False, "layout": _WIDE, "style": _LABELS}
+        look = {"continuous_update": False, "layout": WIDE, "style": LABELS}
         self.smiles = ui.Text(smiles, description="molecule", **look)
         self.other = ui.Text(self.space.checked(other), description="other", **look)
         self.third = ui.Text(self.space.checked(third), description="third", **look)
@@ -109,7 +103,7 @@ class MoleculeExplorer(ui.VBox):
         return x, y
 
     def _button(self, text: str, answer: Callable[[], object]) -> ui.Button:
-        button = ui.Button(description=text, layout=_WIDE)
+        button = ui.Button(description=text, layout=WIDE)
         button.on_click(lambda _: self._guarded(answer))
         return button
 

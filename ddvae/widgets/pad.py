@@ -4,11 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import anywidget
+import ipywidgets as ui
 import traitlets
 
-__all__ = ["CopyButton", "Pad"]
+__all__ = ["LABELS", "WIDE", "CopyButton", "Pad"]
 
 _HERE = Path(__file__).parent
+WIDE = ui.Layout(width="420px")
+"""Of the controls beside a pad."""
+LABELS = {"description_width": "110px"}
+"""Style of their labels."""
 
 
 class Pad(anywidget.AnyWidget):

@@ -28,6 +28,7 @@ __all__ = [
     "on_record",
     "plane",
     "regression",
+    "table_by_rows",
     "unseen",
     "zinc_models",
 ]
@@ -129,7 +130,7 @@ def on_record(record: Record, kind: str) -> dict[int, dict]:
     """Results kept beside a record, by seed: of a kind of `compute`, one of `SEARCHES` included."""
     kept = record.kept(_name(kind, "*"))
     found = dict(sorted((int(name.rpartition(".")[2]), content) for name, content in kept.items()))
-    return {seed: _whole(one) if kind in SEARCHES else one for seed, one in found.items()}
+    return {seed: table_by_rows(one) if kind in SEARCHES else one for seed, one in found.items()}
 
 
 def _name(kind: str, seed: int | str) -> str:
@@ -248,7 +249,7 @@ def axes(coded: Coded, seed: int) -> dict[str, list]:
     return coded.keep("axes", seed, compute)
 
 
-def _whole(kept: dict) -> dict:
+def table_by_rows(kept: dict) -> dict:
     """A search as it is kept, with its table column by column, as `run_search` returns it."""
     table = kept["proposed"]
     return kept | {"proposed": [dict(zip(table, values)) for values in zip(*table.values())]}

@@ -16,7 +16,18 @@ from ....optimization.acquisitions import Box
 from ....optimization.evaluations import Evaluation
 from ....optimization.search import optimize
 from ....optimization.sparse_gp import Hyperparameters, SparseGP
-from .codes import SEARCHES, SPREADS, Coded, _whole, axes, decodes, on_record, plane, regression, unseen
+from .codes import (
+    SEARCHES,
+    SPREADS,
+    Coded,
+    axes,
+    decodes,
+    on_record,
+    plane,
+    regression,
+    table_by_rows,
+    unseen,
+)
 
 __all__ = ["best_so_far", "compute", "one_more_round", "run_search"]
 
@@ -48,7 +59,7 @@ def run_search(
     def search() -> dict:
         return _search(coded, name, seed, start, changes)
 
-    return _whole(search() if changes else coded.keep(name, seed, search))
+    return table_by_rows(search() if changes else coded.keep(name, seed, search))
 
 
 def one_more_round(
