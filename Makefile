@@ -7,8 +7,8 @@ TORCH ?= torch==2.13.0
 BUDGET ?= laptop
 OUT ?= reproduced
 ARGS ?=
-# Two more than cores, for the longest tests wait a good deal, for browsers and kernels.
-WORKERS ?= $(shell python3 -c "import os; print(min(os.cpu_count() + 2, 8))")
+# One more than cores, for the longest tests wait a good deal, for browsers and kernels.
+WORKERS ?= $(shell python3 -c "import os; print(min(os.cpu_count() + 1, 8))")
 
 # conda's own base environment does not count as active.
 ACTIVE := $(or $(VIRTUAL_ENV),$(if $(filter-out base,$(CONDA_DEFAULT_ENV)),$(CONDA_PREFIX)))

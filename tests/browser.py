@@ -145,12 +145,12 @@ class View:
             self.errors.append(said.text)
 
     def open(self, lab, kind):
+        self.kind = kind
         self.page.goto(lab.address(f"lab/tree/{kind.__name__}.ipynb") + "&reset")  # forgets open tabs
         self.page.wait_for_function(READY)
         self.run("application:toggle-left-area")
         self.run("notebook:run-all-cells")
         self.page.wait_for_selector(".ddvae-pad img, .js-plotly-plot")
-        self.kind = kind
         self.settle()
 
     def run(self, command, arguments="{}"):

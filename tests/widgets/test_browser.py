@@ -47,6 +47,7 @@ def lab(tmp_path_factory):
 def view(browser, lab):
     found = View(browser)
     yield found
+    found.picture(f"last-{found.kind.__name__}")  # what a failure saw
     found.run("kernelmenu:shutdown")
     found.page.wait_for_timeout(500)
     found.context.close()
@@ -151,7 +152,7 @@ def play_search(view):
     view.slide("round", ["ArrowLeft"] * 3)
     made = view.copied()
     assert made.round.value == 2 and words(made.best) in view.text()
-    dots = view.page.locator(".js-plotly-plot:visible").first.locator("path.point")
+    dots = view.page.locator(".js-plotly-plot:visible path.point")  # the other plot has lines alone
     count = sum(len(trace.x) for trace in made.map.data if "markers" in trace.mode)
     playwright.expect(dots).to_have_count(count, timeout=300_000)  # drawn in its own time
     assert view.pictures() == [bytes(made.drawn.value)]
