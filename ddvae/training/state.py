@@ -144,7 +144,8 @@ class TrainingState:
         means = {k: _mean(v, batch) for k, v in terms._asdict().items() if isinstance(v, Tensor)}
         self.model.zero_grad(set_to_none=True)
         (-means["value"]).backward()
-        self._check_names(trainee, means, epoch)
+        if not trainee.names:  # the first move of an epoch
+            self._check_names(trainee, means, epoch)
         values = torch.stack([m.detach().double() for m in means.values()]).cpu()
         told = dict(zip(means, values.tolist()))
         if not values.isfinite().all():
@@ -160,7 +161,7 @@ class TrainingState:
 
     def _check_names(self, trainee: _Trainee, terms: Iterable[str], epoch: float) -> None:
         taken = OWN_COLUMNS | trainee.weights(epoch).keys()
-        if not trainee.names and (twice := [name for name in terms if trainee.prefix + name in taken]):
+        if twice := [name for name in terms if trainee.prefix + name in taken]:
             raise ValueError(
                 f"the objective's term {twice[0]!r} is another column of the log, too; expected another name"
             )
