@@ -16,9 +16,8 @@ def has_bfloat16_unit(device: str | torch.device) -> bool:
     """
     if torch.device(device).type != "cpu":
         return True
-    told: Callable[[], dict[str, bool]] = getattr(
-        torch.cpu, "get_capabilities", dict
-    )  # older torch does not tell
+    # older torch does not tell
+    told: Callable[[], dict[str, bool]] = getattr(torch.cpu, "get_capabilities", dict)
     allowed = os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper()
     barred = allowed.startswith(("SSE", "AVX")) and "AMX" not in allowed
     return told().get("amx_bf16", False) and not barred

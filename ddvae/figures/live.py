@@ -7,6 +7,9 @@ import plotly.graph_objects as go
 
 __all__ = ["live_figure", "redraw"]
 
+_OWN = {"type", "uid"}
+"""What stays a trace's own."""
+
 
 def live_figure() -> go.FigureWidget:
     """An empty figure for a page of widgets; `redraw` fills it."""
@@ -16,8 +19,7 @@ def live_figure() -> go.FigureWidget:
 def redraw(live: go.FigureWidget, fig: go.Figure, on_point: Callable[[Any], None] | None = None) -> None:
     """Shows a figure in place of what a live one showed.
 
-    Traces are changed in place, and those too many hidden: a busy page loses traces that are taken away and
-    added in quick succession.
+    Traces are changed in place, and those too many hidden: one message a figure, in place of three.
 
     Args:
         live: Of `live_figure`, changed in place.
@@ -50,7 +52,3 @@ def _become(trace: Any, properties: dict[str, Any]) -> None:
         trace[name] = None
     for name in properties.keys() - _OWN:
         trace[name] = properties[name]
-
-
-_OWN = {"type", "uid"}
-"""What stays a trace's own."""

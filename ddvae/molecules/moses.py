@@ -5,7 +5,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
-from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
@@ -20,31 +20,10 @@ __all__ = ["Profile", "evaluate", "molecules_behind", "profile", "validity"]
 
 Strings = Iterable[str | None]
 Given = TypeVar("Given")
-Metrics = dict[str, float | tuple[float, float]]
-"""By molsets' keys; the ends of an interval are two numbers."""
+Metrics = dict[str, Any]
+"""By molsets' keys: a number each, of an interval its two ends."""
 
 
-class Options(TypedDict, total=False):
-    """Those of `evaluate` beside `resamples`, which alone changes the type of its values."""
-
-    n_jobs: int | None
-    device: str
-    ks: Sequence[int]
-    train: Iterable[str] | Literal[False] | None
-    test: Iterable[str] | Profile | None
-    test_scaffolds: Iterable[str] | Profile | Literal[False] | None
-    path: str
-    extrapolate: bool
-    time_limit: float
-    progress: bool
-
-
-@overload
-def evaluate(
-    smiles: Strings | Profile, *, resamples: Literal[0] = 0, **options: Unpack[Options]
-) -> dict[str, float]: ...
-@overload
-def evaluate(smiles: Strings | Profile, *, resamples: int, **options: Unpack[Options]) -> Metrics: ...
 def evaluate(
     smiles: Strings | Profile,
     *,
@@ -59,7 +38,7 @@ def evaluate(
     resamples: int = 0,
     time_limit: float = 10.0,
     progress: bool = False,
-) -> dict[str, float] | Metrics:
+) -> Metrics:
     """All metrics of MOSES, under molsets' keys and in its order.
 
     A metric that has no value for this set is NaN, and a warning names it and the reason. FCD depends on

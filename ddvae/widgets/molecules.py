@@ -54,7 +54,7 @@ class MoleculeExplorer(ui.VBox):
         radius: float = 3.0,
         through: tuple[str, str, str] | None = None,
     ):
-        self.through = through
+        self.through = None if through is None else (through[0], through[1], through[2])  # a list, too
         self.space = self._plane(smiles)
         place = self.space.place(smiles) if point is None else point
         look = {"continuous_update": False, "layout": WIDE, "style": LABELS}
