@@ -70,7 +70,13 @@ def _check_device(name: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("ddvae", description="A companion to the DD-VAE paper.")
     group = parser.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_add_book, _add_training, _add_translation, _add_judgement, _add_search):
+        add(group)
+    return parser
 
+
+def _add_book(group: _Commands) -> None:
+    """The commands that regenerate the book."""
     whole = group.add_parser("reproduce", help="regenerate every table and figure of the chapters")
     whole.add_argument("--budget", choices=BUDGETS, default="laptop", help="default: %(default)s")
     whole.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
@@ -81,6 +87,17 @@ def _parser() -> argparse.ArgumentParser:
     whole.add_argument("--fresh", action="store_true", help="first remove what was regenerated before")
     whole.set_defaults(command=book.reproduce)
 
+    here = group.add_parser("notebooks", help="execute the committed notebooks in place, with their figures")
+    here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
+    here.set_defaults(command=book.notebooks)
+
+    group.add_parser("items", help="the README's table, from the recorded runs").set_defaults(
+        command=book.items
+    )
+
+
+def _add_training(group: _Commands) -> None:
+    """The commands that make records of models."""
     one = group.add_parser("train", help="train one preset and write its record")
     one.add_argument("preset", choices=PRESETS, metavar="PRESET", help="a name that `presets` lists")
     one.add_argument("--budget", choices=BUDGETS[1:], default="laptop", help="default: %(default)s")
@@ -96,23 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--data", metavar="FILE.smi", help="your own molecules, in place of the preset's")
     one.set_defaults(command=models.train)
 
-    _add_translation(group)
-
-    _add_judgement(group)
-
-    _add_search(group)
-
-    here = group.add_parser("notebooks", help="execute the committed notebooks in place, with their figures")
-    here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
-    here.set_defaults(command=book.notebooks)
-
-    group.add_parser("items", help="the README's table, from the recorded runs").set_defaults(
-        command=book.items
-    )
     group.add_parser("presets", help="list the presets and their recorded runs").set_defaults(
         command=models.presets
     )
-    return parser
 
 
 def _add_translation(group: _Commands) -> None:

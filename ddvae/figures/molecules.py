@@ -209,17 +209,7 @@ def search_map(rows: list[dict], known: dict[str, list] | None = None) -> go.Fig
     """
     fig = figure(width=820, height=560)
     if known:
-        low, high = np.percentile(known["score"], (2, 98))
-        bar = {"title": "score of<br>ZINC's own", "thickness": 14, "y": 0.3, "len": 0.6}
-        look = {"size": 4, "color": known["score"], "colorscale": "Cividis", "cmin": low, "cmax": high}
-        fig.add_scatter(
-            x=known["x"],
-            y=known["y"],
-            mode="markers",
-            marker=look | {"colorbar": bar, "opacity": 0.5},
-            name="ZINC",
-            hoverinfo="skip",
-        )
+        _add_known(fig, known)
     grey = {"size": 4, "color": COLOURS[7], "symbol": "x-thin", "line": {"width": 1, "color": COLOURS[7]}}
     lost = [row for row in rows if row["status"] != "scored"]
     fig.add_scatter(**_places(lost), mode="markers", marker=grey, name="rejected")
@@ -243,6 +233,21 @@ def search_map(rows: list[dict], known: dict[str, list] | None = None) -> go.Fig
     fig.update_xaxes(title="first principal axis of the codes")
     fig.update_yaxes(title="second principal axis")
     return fig
+
+
+def _add_known(fig: go.Figure, known: dict[str, list]) -> None:
+    """Codes of known molecules, coloured by score."""
+    low, high = np.percentile(known["score"], (2, 98))
+    bar = {"title": "score of<br>ZINC's own", "thickness": 14, "y": 0.3, "len": 0.6}
+    look = {"size": 4, "color": known["score"], "colorscale": "Cividis", "cmin": low, "cmax": high}
+    fig.add_scatter(
+        x=known["x"],
+        y=known["y"],
+        mode="markers",
+        marker=look | {"colorbar": bar, "opacity": 0.5},
+        name="ZINC",
+        hoverinfo="skip",
+    )
 
 
 def _places(rows: list[dict]) -> dict[str, list]:

@@ -5,12 +5,12 @@ from typing import Any
 
 import ipywidgets as ui
 
-from ..figures.live import live_figure, redraw
 from ..figures.molecules import search_lines, search_map
 from ..molecules.chemistry import draw_grid
 from ..optimization.acquisitions import ACQUISITIONS
 from ..papers.dd_vae.zinc.codes import SEARCHES, encoded, on_record, zinc_models
 from ..papers.dd_vae.zinc.searches import best_so_far, one_more_round
+from .live_figure import LiveFigure
 from .pad import CopyButton
 
 __all__ = ["SearchReplay"]
@@ -58,11 +58,12 @@ class SearchReplay(ui.VBox):
         )
         self.more = ui.Button(description="One more round, live", layout=ui.Layout(width="200px"))
         self.best, self.message, self.copy = ui.HTML(), ui.HTML(), CopyButton()
-        self.map, self.line = live_figure(), live_figure()
+        self.map, self.line = LiveFigure(), LiveFigure()
         self.drawn = ui.Image(width="380px")
         self.search.observe(lambda _: self._change_search(), "value")
         self.seed.observe(lambda _: self._load(), "value")
         self.round.observe(lambda _: self._show(), "value")
+        self.map.on_hover(self._draw_point)
         self.more.on_click(lambda _: self._add_round())
         controls = [self.search, self.seed, self.round, self.acquisition, self.more, self.copy]
         wrapped = ui.Layout(flex_flow="row wrap")
@@ -88,9 +89,9 @@ class SearchReplay(ui.VBox):
         shown = self._shown()
         window = {"xaxis_range": _ends(self.rows, "x"), "yaxis_range": _ends(self.rows, "y")}  # of all rounds
         places = search_map(shown).update_layout(_LAYOUT, width=580, height=470, **window)
-        redraw(self.map, places, self._draw_point)
+        self.map.redraw(places)
         line = search_lines({self.search.value: [best_so_far(shown)]})
-        redraw(self.line, line.update_layout(_LAYOUT, width=380, height=290))
+        self.line.redraw(line.update_layout(_LAYOUT, width=380, height=290))
         scored = [row for row in shown if row["status"] == "scored"]
         self.best.value = f"<p>no molecule scored of {len(shown)} proposed codes</p>"
         self.drawn.layout.display = None if scored else "none"
@@ -104,7 +105,7 @@ class SearchReplay(ui.VBox):
         until = min(self.round.value, self.recorded_rounds)  # a live round is not on record
         self.copy.text = f"SearchReplay({self.search.value!r}, seed={self.seed.value}, until={until})"
 
-    def _draw_point(self, customdata: tuple[str, float]) -> None:
+    def _draw_point(self, customdata: list[Any]) -> None:
         """Draws the molecule under the pointer; rejected codes have none."""
         smiles, score = customdata
         self._draw(smiles, f"{score:.2f}")

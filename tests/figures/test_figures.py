@@ -9,12 +9,10 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from plotly.callbacks import Points
 
 from ddvae.figures import export
 from ddvae.figures import style as plots
 from ddvae.figures.latent_planes import picture
-from ddvae.figures.live import live_figure, redraw
 from ddvae.molecules.chemistry import draw_grid
 
 
@@ -90,27 +88,3 @@ def test_a_palette_keeps_rare_colours():
     exact, few = (np.asarray(Image.open(io.BytesIO(one)).convert("RGB")).astype(int) for one in (png, small))
     assert np.abs(few - exact).max() < 25 and len(np.unique(few.reshape(-1, 3), axis=0)) <= 128
     assert len(small) < len(png) / 2
-
-
-def test_a_live_figure_shows_one_figure_after_another(fig):
-    live, asked = live_figure(), []
-    redraw(live, fig)
-    other = plots.figure()
-    other.add_scatter(x=[0.0, 1.0], y=[2.0, 3.0], customdata=["first", "second"])
-    other.add_scatter(x=[0.0], y=[0.0])
-    redraw(live, other, asked.append)
-    assert [list(trace.y) for trace in live.data] == [[2, 3], [0]]
-    assert live.layout.xaxis.title.text is None
-    for trace, places in zip(live.data, ([1], [0])):
-        trace._dispatch_on_hover(Points(point_inds=places), None)
-    live.data[0]._dispatch_on_hover(Points(point_inds=[]), None)
-    assert asked == ["second"]  # the other trace has nothing to tell, and nothing lies beside the points
-    first = live.data[0]
-    redraw(live, plots.figure().add_scatter(x=[5.0], y=[6.0], mode="markers"), asked.append)
-    assert live.data[0] is first and (first.mode, first.customdata, list(first.x)) == ("markers", None, [5])
-    assert live.data[1].visible is False and live.data[1].x is None
-    redraw(live, other, asked.append)
-    assert [list(trace.y) for trace in live.data] == [[2, 3], [0]] and live.data[1].visible is None
-    assert first.mode is None
-    first._dispatch_on_hover(Points(point_inds=[0]), None)
-    assert asked == ["second", "first"]

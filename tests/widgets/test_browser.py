@@ -16,6 +16,8 @@ from ddvae.molecules.chemistry import draw_grid
 from ddvae.widgets.tabs import WIDGETS
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+DOTS = ".js-plotly-plot:visible path.point"
+"""Of a search's map; its other plot has lines alone."""
 PLACE = "(point) => [point.style.left, point.style.top]"
 pytestmark = [
     pytest.mark.skipif(
@@ -63,6 +65,8 @@ def answers(view, made):
     """The browser shows what this widget shows: no gesture was left behind."""
     if view.kind is WIDGETS["A search"]:
         assert words(made.best) in view.text()
+        count = sum(len(trace["x"]) for trace in made.map.figure["data"] if "markers" in trace["mode"])
+        playwright.expect(view.page.locator(DOTS)).to_have_count(count, timeout=300_000)  # in its own time
         return
     pad = made.pads[0] if hasattr(made, "pads") else made.pad
     point = view.page.locator(".ddvae-point:visible").first
@@ -152,17 +156,13 @@ def play_search(view):
     view.slide("round", ["ArrowLeft"] * 3)
     made = view.copied()
     assert made.round.value == 2 and words(made.best) in view.text()
-    dots = view.page.locator(".js-plotly-plot:visible path.point")  # the other plot has lines alone
-    count = sum(len(trace.x) for trace in made.map.data if "markers" in trace.mode)
-    playwright.expect(dots).to_have_count(count, timeout=300_000)  # drawn in its own time
+    answers(view, made)
     assert view.pictures() == [bytes(made.drawn.value)]
-    scored = [
-        (trace, i) for trace in made.map.data if trace.name.startswith("round") for i in range(len(trace.x))
+    dots = [
+        one for trace in made.map.figure["data"] for one in trace.get("customdata", [None] * len(trace["x"]))
     ]
-    trace, i = min(scored, key=lambda dot: dot[0].customdata[dot[1]][1])  # nobody's best: no circle above it
-    before = sum(len(other.x) for other in made.map.data[: made.map.data.index(trace)])
-    dots.nth(before + i).hover(force=True)
-    smiles, score = trace.customdata[i]
+    smiles, score = min(filter(None, dots), key=lambda dot: dot[1])  # nobody's best: no circle above it
+    view.page.locator(DOTS).nth(dots.index([smiles, score])).hover(force=True)
     view.settle()
     assert view.pictures() == [draw_grid([smiles], [f"{score:.2f}"], 1, (380, 180))]
 
@@ -203,6 +203,7 @@ def test_the_served_page(browser, tmp_path):
             view.page.wait_for_selector(".js-plotly-plot:visible, .ddvae-pad:visible")
             view.settle()
             assert view.page.get_by_role("alert").count() == 0
+            answers(view, view.copied())
             answers(view, view.walk(8, random))
             view.picture(f"page-{i + 1}")
         stranger = browser.new_context().new_page()

@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 import torch
-from plotly.callbacks import Points
 
 from ddvae.molecules.chemistry import draw_grid
 from ddvae.optimization.acquisitions import Box
@@ -42,12 +41,12 @@ def test_rounds_are_replayed_and_one_more_is_run(small):
     widget.round.value = 1
     first = [row for row in rows if row["round"] == 1]
     assert f"<b>{best_so_far(first)[-1]:.3f}</b>" in widget.best.value
-    drawn = sum(len(trace.x) for trace in widget.map.data if trace.name == "round 1")
-    assert drawn == sum(row["status"] == "scored" for row in first)
     assert "until=1" in widget.copy.text
-    dots = next(trace for trace in widget.map.data if trace.name == "round 1")
-    for i, row in enumerate(row for row in first if row["status"] == "scored"):
-        dots._dispatch_on_hover(Points(point_inds=[i]), None)
+    dots = next(trace for trace in widget.map.figure["data"] if trace["name"] == "round 1")
+    scored = [row for row in first if row["status"] == "scored"]
+    assert len(dots["x"]) == len(scored)
+    for row, told in zip(scored, dots["customdata"]):
+        widget.map.hovered = told
         assert widget.drawn.value == draw_grid([row["smiles"]], [f"{row['score']:.2f}"], 1, (380, 180))
     widget.more.click()
     assert widget.round.value == 2 and "round 2, live:" in widget.message.value and not widget.more.disabled

@@ -7,6 +7,7 @@ from ddvae.figures import rasters
 from ddvae.widgets.bricks import BrickExplorer
 from ddvae.widgets.digits import DigitPlane
 from ddvae.widgets.molecules import MoleculeExplorer
+from ddvae.widgets.search_replay import SearchReplay
 
 
 def move(pad, index, place):
@@ -138,3 +139,16 @@ def test_bad_arguments():
         DigitPlane(large="both")
     with pytest.raises(ValueError, match="'xyz' is no molecule"):
         MoleculeExplorer("xyz")
+
+
+def test_what_a_widget_brings_loads_at_once():
+    """anywidget drops all messages to a model whose module has not loaded within two seconds."""
+    parts = [*parts_of(SearchReplay()), *parts_of(DigitPlane())]
+    modules = [getattr(part, "_esm", "") for part in parts]
+    assert sum(map(bool, modules)) >= 5 and max(map(len, modules)) < 20_000
+
+
+def parts_of(widget):
+    yield widget
+    for child in getattr(widget, "children", ()):
+        yield from parts_of(child)
