@@ -91,7 +91,7 @@ def _add_book(group: _Commands) -> None:
     here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
     here.set_defaults(command=book.notebooks)
 
-    group.add_parser("items", help="the README's table, from the recorded runs").set_defaults(
+    group.add_parser("items", help="the tables of RESULTS.md, from the recorded runs").set_defaults(
         command=book.items
     )
 

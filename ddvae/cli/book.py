@@ -31,7 +31,7 @@ def notebooks(arguments: argparse.Namespace) -> int:
 
 
 def items(arguments: argparse.Namespace) -> int:
-    from ..papers.dd_vae.readme_table import table
+    from ..papers.dd_vae.results_table import table
 
     print("\n".join(table()))
     return 0

@@ -10,7 +10,7 @@ from PIL import Image
 from ddvae.book.statistics import spread
 from ddvae.experiments.record import recorded
 from ddvae.papers.catalogue import PRESETS
-from ddvae.papers.dd_vae.readme_table import table
+from ddvae.papers.dd_vae.results_table import table
 from ddvae.papers.dd_vae.table_three import contest, curves_of, small_runs, table_runs
 from ddvae.papers.dd_vae.zinc.codes import on_record, zinc_models
 from ddvae.papers.dd_vae.zinc.table_four import best_molecules
