@@ -11,10 +11,12 @@ from typing import Any
 
 from ..system import locations
 
-__all__ = ["PAGES", "chapters", "choose_chapters", "execute", "failure", "fingerprint"]
+__all__ = ["PAGES", "TUTORIALS", "chapters", "choose_chapters", "execute", "failure", "fingerprint"]
 
 PAGES = ("00_start_here", "widgets")
 """Notebooks that are no chapters: the start, and the page that `make app` serves."""
+TUTORIALS = tuple(f"tutorials/own_{name}" for name in ("molecules", "density", "score"))
+"""Short notebooks on the package, each on its own."""
 
 
 def chapters() -> tuple[str, ...]:

@@ -23,10 +23,10 @@ def reproduce(arguments: argparse.Namespace) -> int:
 
 
 def notebooks(arguments: argparse.Namespace) -> int:
-    from ..book.notebooks import PAGES, choose_chapters
+    from ..book.notebooks import PAGES, TUTORIALS, choose_chapters
     from ..book.refresh import refresh
 
-    refresh(choose_chapters(arguments.chapters) + (() if arguments.chapters else PAGES))
+    refresh(choose_chapters(arguments.chapters) + (() if arguments.chapters else PAGES + TUTORIALS))
     return 0
 
 
