@@ -21,7 +21,7 @@ override DDVAE_DATA := $(if $(filter /%,$(DDVAE_DATA)),,$(CURDIR)/)$(DDVAE_DATA)
 export DDVAE_DATA
 endif
 
-.PHONY: help install reproduce test check lab app docs notebooks lint clean
+.PHONY: help install reproduce test check lab app site notebooks lint clean
 
 help:
 	@echo "make install     everything into the active environment or .venv"
@@ -29,7 +29,7 @@ help:
 	@echo "make test        the whole test suite"
 	@echo "make lab         JupyterLab on the start notebook"
 	@echo "make app         the widgets alone as a page in the browser"
-	@echo "make docs        pages of all public names into docs/"
+	@echo "make site        the book, the guide and the API reference as a site into site/"
 	@echo "make notebooks   execute the committed notebooks in place, at budget recorded, and write figures/"
 	@echo "make lint        ruff and mypy"
 	@echo "make check       what changed since the last commit: lint, and the quick tests of it"
@@ -75,12 +75,10 @@ app: install
 	JUPYTER_PATH="$(CURDIR)/notebooks/page" JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/page" \
 		"$(PYTHON)" -m voila notebooks/widgets.ipynb $(ARGS)
 
-# Of the package and its modules; a name that cannot be found is an error. The star fetches the lazy names.
-MODULES = $(subst /,.,$(basename $(filter-out %/__init__.py ddvae/__%,$(shell find ddvae -name '*.py' | sort))))
-docs: install
-	"$(PYTHON)" -W error::UserWarning -c "from ddvae import *; from pdoc.__main__ import cli; cli()" \
-		--math --docformat google --output-directory docs \
-		ddvae $(MODULES)
+# Sphinx reads the notebooks with their outputs; a warning is an error.
+site: install
+	"$(PYTHON)" -m sphinx --fail-on-warning --keep-going -c docs . site
+	@echo "open site/index.html"
 
 notebooks: install
 	"$(PYTHON)" -m ddvae notebooks $(ARGS)
