@@ -121,15 +121,7 @@ def _mathematics() -> list[Item]:
             "agrees" if agree == len(kl) else "differs",
             first,
         ),
-        Item(
-            "Figure 2: diagram of the relaxed objective",
-            "02_relaxed_argmax",
-            "a diagram",
-            "not redrawn, its objective derived",
-            "any",
-            "–",
-            second,
-        ),
+        Item("Figure 2: the relaxed objective", "02_relaxed_argmax", "drawn", "drawn", "any", "–", second),
         Item("Figure 4: relaxed indicator", "02_relaxed_argmax", "drawn", "drawn", "any", "–", second),
         Item(
             "Theorem 1: power of 1 / log(1/τ), error at τ → 0",
@@ -199,7 +191,7 @@ def _zinc() -> list[Item]:
         for columns, what, digits, done in (
             (trained, "Table 4: reconstruction / validity", 1, _trained([record])),
             (("LL", "RMSE"), "Table 4: LL / RMSE of the Gaussian process on codes", 3, (splits, _SEARCHED)),
-            (TOP_THREE, "Tables 4, 5, Appendix D: best of the published search", 2, (seeds, _SEARCHED)),
+            (TOP_THREE, "Tables 4, 5, Appendix D: best three of one published search", 2, (seeds, _SEARCHED)),
         ):
             found = {KEYS[title, column]: values[column] for column in columns if values.get(column)}
             if found:
