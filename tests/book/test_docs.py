@@ -19,7 +19,7 @@ def undocumented(source, public):
             named, told = [node.name], ast.get_docstring(node)
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            named = [one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)]
+            named = [target.id for target in targets if isinstance(target, ast.Name)]
             told = isinstance(after, ast.Expr) and isinstance(getattr(after.value, "value", None), str)
         else:
             continue
@@ -36,5 +36,5 @@ def test_public_names_are_documented(name):
 
 
 def test_silent_names_are_found():
-    source = "A = 1\nB = 2\n'''b'''\ndef f(): pass\nclass C:\n    '''c'''\nD: int = 3"
+    source = "A = 1\nA[0] = 2\nB = 2\n'''b'''\ndef f(): pass\nclass C:\n    '''c'''\nD: int = 3"
     assert undocumented(source, ["A", "B", "C", "D", "f", "elsewhere"]) == ["A", "f", "D"]

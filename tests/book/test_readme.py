@@ -88,9 +88,7 @@ def commands():
     calls = re.findall(
         r"(?:python -m )?\bddvae ([a-z-]+(?: [^`|#\n]*)?)", re.sub(r"```python.*?```", "", text, flags=re.S)
     )
-    return calls, re.findall(
-        r"\bmake ([a-z]+)", "\n".join(re.findall(r"`[^`]+`|^    make.*", text, flags=re.M))
-    )
+    return calls, re.findall(r"(?:`|^    |&& )make ([a-z]+)", text, flags=re.M)
 
 
 def test_commands_exist():
