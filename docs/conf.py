@@ -30,16 +30,15 @@ myst_heading_anchors = 3
 default_role = "code"
 napoleon_use_ivar = True  # fields of named tuples would be described twice
 autodoc_member_order = "bysource"
-autodoc_typehints = "none"  # the signature has them as they are written
 autodoc_preserve_defaults = True
 
 html_theme = "sphinx_book_theme"
 html_title = project
-html_theme_options = {"home_page_in_toc": True, "use_download_button": False}
+html_theme_options = {"home_page_in_toc": True, "use_download_button": False, "show_navbar_depth": 1}
 html_extra_path = ["start"]  # index.html, which leads to docs/index.html
 html_copy_source = False
 nitpicky = True
-nitpick_ignore_regex = [("py:.*", ".*")]
+nitpick_ignore_regex = [("py:.*", ".*")]  # types of other libraries, whose inventories are elsewhere
 
 
 def _write_api() -> None:

@@ -29,7 +29,10 @@ class Page(HTMLParser):
 
 def dead_links(folder):
     """Links and pictures of all pages that lead to no file or to no place in it."""
-    pages = {path: Page(path.read_text()) for path in folder.glob("**/*.html")}
+    found = (
+        path for path in folder.glob("**/*.html") if "_static" not in path.parts
+    )  # the theme's templates
+    pages = {path: Page(path.read_text()) for path in found}
     dead = []
     for path, page in pages.items():
         for target in page.targets:
