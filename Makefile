@@ -4,7 +4,7 @@
 # A CPU is enough. For an NVIDIA GPU install the CUDA build of torch that fits its driver first, as
 # pytorch.org tells, into the environment that is to be active: a torch that is there is kept.
 TORCH ?= torch==2.13.0
-BUDGET ?= laptop
+BUDGET ?= recorded
 OUT ?= reproduced
 ARGS ?=
 # One more than cores, for the longest tests wait a good deal, for browsers and kernels.
