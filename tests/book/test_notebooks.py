@@ -27,7 +27,11 @@ def cells(path, kind="code"):
 
 def test_no_notebook_is_left_out():
     """Every notebook is a chapter, a page or a tutorial, and all that make test runs is below."""
-    tracked = {p for p in ROOT.glob("**/*.ipynb") if not {".venv", "reproduced", "site"} & set(p.relative_to(ROOT).parts)}
+    tracked = {
+        p
+        for p in ROOT.glob("**/*.ipynb")
+        if not {".venv", "reproduced", "site"} & set(p.relative_to(ROOT).parts)
+    }
     assert tracked == set(NOTEBOOKS)
     names = [str(p.relative_to(ROOT / "notebooks").with_suffix("")) for p in NOTEBOOKS]
     assert sorted(names) == sorted([*CHAPTERS, *PAGES, *TUTORIALS])
