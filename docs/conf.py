@@ -34,7 +34,12 @@ autodoc_preserve_defaults = True
 
 html_theme = "sphinx_book_theme"
 html_title = project
-html_theme_options = {"home_page_in_toc": True, "use_download_button": False, "show_navbar_depth": 1}
+html_theme_options = {
+    "home_page_in_toc": True,
+    "use_download_button": False,
+    "show_navbar_depth": 1,
+    "navbar_persistent": [],  # the search field is in the sidebar
+}
 html_extra_path = ["start"]  # index.html, which leads to docs/index.html
 html_copy_source = False
 nitpicky = True
@@ -45,6 +50,9 @@ def _write_api() -> None:
     """A page a wing: what its modules give, by their docstrings. Files that say the same stay as they are."""
     folder = ROOT / "docs" / "api"
     folder.mkdir(exist_ok=True)
+    for page in folder.glob("*.md"):
+        if not (ROOT / "ddvae" / page.stem).is_dir():  # a wing that is gone
+            page.unlink()
     for init in sorted(ROOT.glob("ddvae/*/__init__.py")):
         wing = f"ddvae.{init.parent.name}"
         lines = [f"# `{wing}`", "", importlib.import_module(wing).__doc__ or "", ""]
