@@ -6,7 +6,7 @@
 TORCH ?= torch==2.13.0
 # What is installed is what was tested: exact versions with their hashes. `make install LOCK=` takes the newest instead.
 LOCK ?= requirements.lock
-BUDGET ?= laptop
+BUDGET ?= recorded
 OUT ?= reproduced
 ARGS ?=
 # One more than cores, for the longest tests wait a good deal, for browsers and kernels.
