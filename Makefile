@@ -4,6 +4,8 @@
 # A CPU is enough. For an NVIDIA GPU install the CUDA build of torch that fits its driver first, as
 # pytorch.org tells, into the environment that is to be active: a torch that is there is kept.
 TORCH ?= torch==2.13.0
+# What is installed is what was tested: exact versions with their hashes. `make install LOCK=` takes the newest instead.
+LOCK ?= requirements.lock
 BUDGET ?= recorded
 OUT ?= reproduced
 ARGS ?=
@@ -21,7 +23,7 @@ override DDVAE_DATA := $(if $(filter /%,$(DDVAE_DATA)),,$(CURDIR)/)$(DDVAE_DATA)
 export DDVAE_DATA
 endif
 
-.PHONY: help install reproduce test check lab app site notebooks lint clean
+.PHONY: help install lock reproduce test check lab app site notebooks lint clean
 
 help:
 	@echo "make install     everything into the active environment or .venv"
@@ -32,17 +34,20 @@ help:
 	@echo "make site        the book, the guide and the API reference as a site into site/"
 	@echo "make notebooks   execute the committed notebooks in place, at budget recorded, and write figures/"
 	@echo "make lint        ruff and mypy"
+	@echo "make lock        requirements.lock anew, with the newest versions"
 	@echo "make check       what changed since the last commit: lint, and the quick tests of it"
 
 install: $(STAMP)
 
 # Modules are compiled at the end, on all cores and without tests, which is twice as fast as what pip does.
 # molsets comes without its requirements: its list pins a pomegranate that no longer builds.
-$(STAMP): pyproject.toml Makefile
+PIP = "$(PYTHON)" -m pip install --quiet --no-compile
+$(STAMP): pyproject.toml Makefile $(LOCK)
 	@test -x "$(PYTHON)" || python3 -m venv "$(ENV)"
-	"$(PYTHON)" -c "import torch" 2>/dev/null || "$(PYTHON)" -m pip install --no-compile $(TORCH)
-	"$(PYTHON)" -m pip install --quiet --no-compile --editable ".[book,test]"
-	"$(PYTHON)" -m pip install --quiet --no-compile --no-deps "molsets==0.3.1"
+	$(if $(LOCK),$(PIP) --no-deps --require-hashes --requirement "$(LOCK)")
+	"$(PYTHON)" -c "import torch" 2>/dev/null || $(PIP) $(TORCH)
+	$(if $(LOCK),$(PIP) --no-deps --no-build-isolation --editable .,$(PIP) --upgrade --editable ".[book,test]")
+	$(PIP) --no-deps "molsets==0.3.1"
 	@"$(PYTHON)" -c "import compileall, re, site; compileall.compile_dir(site.getsitepackages()[0], \
 		quiet=2, workers=0, rx=re.compile('/tests/'))"
 	@touch "$(STAMP)"
@@ -79,6 +84,13 @@ app: install
 site: install
 	"$(PYTHON)" -m sphinx --fail-on-warning --keep-going -c docs . site
 	@echo "open site/index.html"
+
+# fsspec is torch's, which is not in the lock.
+lock: install
+	$(PIP) uv
+	echo fsspec | "$(PYTHON)" -m uv pip compile pyproject.toml - --extra book --extra test --universal --upgrade \
+		--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" \
+		--quiet --output-file requirements.lock
 
 notebooks: install
 	"$(PYTHON)" -m ddvae notebooks $(ARGS)
