@@ -142,16 +142,19 @@ def _brick_colours() -> go.Scatter:
 
 
 def _image(picture: Image.Image, low: float, high: float) -> go.Image:
-    """A square picture over [low, high]^2, as a PNG, which is a tenth of an array's size."""
+    """A square picture over [low, high]^2, as a PNG, which is a tenth of an array's size.
+
+    Its rows are stored from the lowest up: plotly in a browser takes a negative `dy` for a positive one.
+    """
     png = io.BytesIO()
-    picture.save(png, "png", optimize=True)
+    picture.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(png, "png", optimize=True)
     step = (high - low) / picture.width
     return go.Image(
         source="data:image/png;base64," + base64.b64encode(png.getvalue()).decode(),
         x0=low + step / 2,
         dx=step,
-        y0=high - step / 2,
-        dy=-step,
+        y0=low + step / 2,
+        dy=step,
         hoverinfo="skip",
     )
 
