@@ -12,7 +12,7 @@ from ..experiments.preset import BUDGETS
 from ..figures import export
 from ..system.files import replace_file
 from ..system.provenance import provenance
-from .comparison import Printed, compare
+from .comparison import Ours, Printed, compare
 
 if TYPE_CHECKING:
     import pandas
@@ -54,11 +54,12 @@ class Chapter:
         self.started = time.monotonic()
 
     def figure(self, fig: Any, name: str, caption: str) -> None:
-        """Shows a plotly figure and saves it as HTML, PNG and SVG."""
+        """Shows a plotly figure with its caption below and saves it as HTML, PNG and SVG."""
         from IPython.display import display
 
         png = export.static_image(fig)
         display(export.mimebundle(fig, png), raw=True)
+        self._caption(caption)
         if self.folder is not None:
             files = export.save_figure(fig, self.folder, name, png)
             size = [fig.layout.width, fig.layout.height]
@@ -77,25 +78,31 @@ class Chapter:
         return redraw
 
     def table(self, frame: "pandas.DataFrame", name: str, caption: str, digits: int = 4) -> None:
-        """Shows a pandas table and saves it as CSV (six significant digits), Markdown and LaTeX (rounded).
+        """Shows a pandas table with its caption and saves it as CSV, Markdown and LaTeX.
+
+        The CSV has six significant digits, the others are rounded.
 
         Args:
-            frame: The table.
+            frame: The table; a column of whole numbers is shown without a point.
             name: Of its files.
-            caption: Below it on the index page.
+            caption: Below it.
             digits: After the point, of what is shown.
         """
         from IPython.display import display
 
+        frame = frame.astype({column: "Int64" for column in frame if _whole(frame[column])})
         rounded = frame.round(digits).map(lambda cell: _rounded(cell, digits))
         styled = rounded.style.hide(axis="index").format(precision=digits, na_rep="–").set_uuid(name)
         plain = rounded.to_string(index=False, na_rep="–")  # in place of the style's address in memory
         display({"text/html": styled.to_html(), "text/plain": plain}, raw=True)
+        self._caption(caption)
         if self.folder is None:
             return
         contents = {
             "csv": frame.map(_significant).to_csv(index=False),
-            "md": rounded.to_markdown(index=False, floatfmt=f".{digits}f"),
+            "md": rounded.astype(object)
+            .where(rounded.notna(), None)
+            .to_markdown(index=False, floatfmt=f".{digits}f", missingval="–"),
             "tex": rounded.to_latex(index=False, float_format=f"%.{digits}f", escape=True),
         }
         for kind, content in contents.items():
@@ -107,9 +114,9 @@ class Chapter:
 
     def compare(
         self,
-        ours: Mapping[str, float],
+        ours: Mapping[str, Ours],
         printed: Mapping[str, Printed],
-        recorded: Mapping[str, float] | None = None,
+        recorded: Mapping[str, Ours] | None = None,
         digits: int = 4,
     ) -> None:
         """Shows ours, recorded, paper, difference and verdict, and keeps them for the summary.
@@ -120,6 +127,11 @@ class Chapter:
         self.page["comparisons"] = frame[["quantity", "ours", "paper", "verdict"]].to_dict("records")
         self.table(frame, "comparison", "Ours against the printed numbers.", digits)
 
+    def _caption(self, text: str) -> None:
+        from IPython.display import display
+
+        display({"text/markdown": f"*{text}*", "text/plain": text}, raw=True)
+
     def _record(self, item: dict[str, Any]) -> None:
         if self.folder is None:
             return
@@ -127,6 +139,11 @@ class Chapter:
         self.page["seconds"] = round(time.monotonic() - self.started, 1)
         with replace_file(self.folder / "page.json") as path:
             path.write_text(json.dumps(self.page, indent=1))
+
+
+def _whole(column: Any) -> bool:
+    """Whether a column of floats holds whole numbers alone, as means of counts are."""
+    return column.dtype.kind == "f" and column.notna().any() and (column.dropna() % 1 == 0).all()
 
 
 def _rounded(cell: Any, digits: int) -> Any:

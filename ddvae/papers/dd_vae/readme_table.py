@@ -1,8 +1,11 @@
 """The README's table: the paper's tables and figures, what it prints, what the recorded runs have."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ...book.statistics import mean, spread
+from ...book.comparison import Ours, Printed
+from ...book.statistics import spread
 from ...experiments.record import Record, recorded
 from .audit.differences import DIFFERENCES, audit_row
 from .kl_tables import divergences
@@ -67,13 +70,16 @@ def _item(
     """A row of numbers by key of `PRINTED`, one a seed."""
     fixed = f".{digits}f"
     unit = " %" if PRINTED[next(iter(found))].unit == "%" else ""
-    paper = " / ".join(f"{PRINTED[key].value:{fixed}}{unit}" for key in found)
+    paper = " / ".join(_printed(PRINTED[key], fixed) + unit for key in found)
     ours = " / ".join(spread(values, fixed, fixed) + unit for values in found.values())
-    verdict = _verdicts({key: mean(values) for key, values in found.items()})
-    return Item(what, chapter, paper, ours, budget, verdict, command)
+    return Item(what, chapter, paper, ours, budget, _verdicts(found), command)
 
 
-def _verdicts(ours: dict[str, float]) -> str:
+def _printed(one: Printed, fixed: str) -> str:
+    return f"{one.value:{fixed}}" + ("" if math.isnan(one.deviation) else f" ± {one.deviation:{fixed}}")
+
+
+def _verdicts(ours: Mapping[str, Ours]) -> str:
     """One a number, or the one that all have."""
     words = [PRINTED[key].verdict(value) for key, value in ours.items()]
     return words[0] if len(set(words)) == 1 else " / ".join(words)
