@@ -1,8 +1,9 @@
-"""Latent spaces drawn: the bricks of Figure 5, the codes of Figure 6 and what they decode to."""
+"""Latent spaces of six-bit strings drawn, the bricks of Figure 5; pictures as parts of figures."""
 
 import base64
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,7 +12,7 @@ from PIL import Image
 from .export import with_palette
 from .style import COLOURS, figure
 
-__all__ = ["BrickMap", "brick_maps", "brick_picture", "brick_slider", "code_maps", "digit_sheets", "picture"]
+__all__ = ["WIDEST", "BrickMap", "brick_maps", "brick_picture", "brick_slider", "picture", "square_image"]
 
 _SHADES = ("#f7fbff", "#e9f2fa", "#d8e7f5", "#c3dbef", "#a8cee5", "#85bcdc", "#62a8d2")
 _COLOURS = (*_SHADES, "#9a9a9a", "#2b2b2b")  # by number of ones; undefined; border
@@ -43,37 +44,56 @@ class BrickMap:
 def brick_maps(maps: list[BrickMap], columns: int = 3, panel: int = 480) -> go.Figure:
     """Decoding regions with solid borders, proposals dashed, strings and probabilities as text.
 
-    Colours tell how many of the six bits are 1, that is how probable the string is.
+    Colours tell how many of the six bits are 1, that is how probable the string is. A string is written
+    where its region has room for it, for bounded proposals inside [-1, 1]^2 alone.
 
     Args:
         maps: One a panel.
         columns: Panels a row.
-        panel: Pixels of a panel's side.
+        panel: Pixels of a panel's side; less where the figure would be wider than 1,000 px.
 
     Source: Figure 5.
     """
     columns = min(columns, len(maps))
     rows = -(-len(maps) // columns)
-    titles = [m.title for m in maps]
-    fig = figure(rows, columns, titles, columns * panel + 140, rows * (panel + 30) + 50)
+    panel = min(panel, (WIDEST - 80 - (columns - 1) * _GAP[0]) // columns)
+    width, height = (panel * n + gap * (n - 1) for n, gap in zip((columns, rows), _GAP))
+    spacing = {"horizontal_spacing": _GAP[0] / width, "vertical_spacing": _GAP[1] / height}
+    fig = figure(rows, columns, [m.title for m in maps], width + 80, height + 170, **spacing)
     for i, brick_map in enumerate(maps):
         place = {"row": i // columns + 1, "col": i % columns + 1}
         coarser = -(-len(brick_map.labels) // panel)  # squares below a pixel would break the borders
         fig.add_trace(_brick_image(brick_map.labels[::coarser, ::coarser], brick_map.side), **place)
         if brick_map.loc is not None and brick_map.scale is not None:
-            outlines = _outlines(brick_map.loc, brick_map.scale, brick_map.outline, legend=i == 0)
-            fig.add_trace(outlines, **place)
+            fig.add_trace(_outlines(brick_map.loc, brick_map.scale, brick_map.outline), **place)
         if brick_map.decoded is not None:
-            fig.add_trace(_brick_text(brick_map.labels, brick_map.side, brick_map.decoded, panel), **place)
+            fig.add_trace(_brick_text(brick_map, panel), **place)
         limits = [-brick_map.side, brick_map.side]
-        fig.update_xaxes(range=limits, title="z<sub>1</sub>", showgrid=False, **place)
+        fig.update_xaxes(range=limits, title="z<sub>1</sub>", showgrid=False, title_standoff=4, **place)
         title = "z<sub>2</sub>" if place["col"] == 1 else None
-        fig.update_yaxes(range=limits, title=title, showgrid=False, **place)
-    fig.add_trace(_brick_colours(), row=1, col=1)
-    fig.update_layout(
-        legend={"orientation": "h", "y": 1 + 75 / fig.layout.height, "x": 1, "xanchor": "right"}
-    )
+        fig.update_yaxes(range=limits, title=title, showgrid=False, title_standoff=4, **place)
+    across = {"orientation": "h", "x": 1, "xanchor": "right", "len": 430, "lenmode": "pixels"}
+    below = {"y": -60 / height, "yanchor": "top"}
+    fig.add_trace(_brick_colours(**across, **below), row=1, col=1)
+    legend = {"x": 0, "xanchor": "left", "y": -85 / height, "yanchor": "middle", "font": {"size": 12}}
+    fig.update_layout(margin={"l": 60, "r": 20, "t": 40, "b": 130}, legend=legend)
+    fig.for_each_xaxis(lambda axis: axis.update(tickfont_size=12))
+    fig.for_each_yaxis(lambda axis: axis.update(tickfont_size=12))
+    _show_each_once(fig)
     return fig
+
+
+WIDEST = 1000
+"""Pixels that a figure may take beside JupyterLab's sidebar."""
+_GAP = (44, 80)  # between panels, across and down: room for ticks and titles
+
+
+def _show_each_once(fig: go.Figure) -> None:
+    """Leaves one entry of each name in the legend."""
+    seen: set[str | None] = set()
+    for trace in fig.select_traces(selector={"mode": "lines"}):
+        trace.showlegend = trace.name not in seen
+        seen.add(trace.name)
 
 
 def brick_slider(frames: dict[str, np.ndarray], side: float, prefix: str) -> go.Figure:
@@ -85,7 +105,7 @@ def brick_slider(frames: dict[str, np.ndarray], side: float, prefix: str) -> go.
         prefix: Before the slider's text.
     """
     names = list(frames)
-    fig = figure(width=560, height=600)
+    fig = figure(width=560, height=590)
     fig.add_trace(_brick_image(frames[names[-1]], side))
     fig.add_trace(_brick_colours())
     fig.frames = [
@@ -100,7 +120,7 @@ def brick_slider(frames: dict[str, np.ndarray], side: float, prefix: str) -> go.
         for name in names
     ]
     slider = {"active": len(names) - 1, "currentvalue": {"prefix": prefix}, "steps": steps, "pad": {"t": 50}}
-    fig.update_layout(sliders=[slider])
+    fig.update_layout(sliders=[slider], margin={"t": 20})
     fig.update_xaxes(title="z<sub>1</sub>", range=[-side, side], showgrid=False)
     fig.update_yaxes(title="z<sub>2</sub>", range=[-side, side], showgrid=False)
     return fig
@@ -124,24 +144,25 @@ def brick_picture(labels: np.ndarray) -> Image.Image:
 
 
 def _brick_image(labels: np.ndarray, side: float) -> go.Image:
-    return _image(brick_picture(labels), -side, side)
+    return square_image(brick_picture(labels), -side, side)
 
 
-def _brick_colours() -> go.Scatter:
-    """Nothing but the bar that explains the colours."""
+def _brick_colours(**place: Any) -> go.Scatter:
+    """Nothing but the bar that explains the colours, at its place."""
     bar = {
-        "title": "ones in<br>the string",
+        "title": {"text": "ones in the string" if place else "ones in<br>the string", "side": "top"},
         "tickvals": list(range(9)),
-        "ticktext": [*map(str, range(7)), "undefined", "border"],
-        "len": 0.8,
-        "thickness": 14,
+        "ticktext": [*map(str, range(7)), "tie", "border"],
+        "tickfont": {"size": 12},
+        "thickness": 12,
+        "len": 0.85,
     }
     scale = [(edge, c) for i, c in enumerate(_COLOURS) for edge in (i / 9, (i + 1) / 9)]
-    marker = {"color": [0], "cmin": -0.5, "cmax": 8.5, "colorscale": scale, "colorbar": bar}
+    marker = {"color": [0], "cmin": -0.5, "cmax": 8.5, "colorscale": scale, "colorbar": bar | place}
     return go.Scatter(x=[None], y=[None], mode="markers", marker=marker, showlegend=False)
 
 
-def _image(picture: Image.Image, low: float, high: float) -> go.Image:
+def square_image(picture: Image.Image, low: float, high: float) -> go.Image:
     """A square picture over [low, high]^2, as a PNG, which is a tenth of an array's size.
 
     Its rows are stored from the lowest up: plotly in a browser takes a negative `dy` for a positive one.
@@ -159,7 +180,7 @@ def _image(picture: Image.Image, low: float, high: float) -> go.Image:
     )
 
 
-def _outlines(loc: np.ndarray, scale: np.ndarray, outline: str, legend: bool) -> go.Scatter:
+def _outlines(loc: np.ndarray, scale: np.ndarray, outline: str) -> go.Scatter:
     angle = np.linspace(0, 2 * np.pi, 33)
     if outline == "box":
         shape = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1], [-1, -1]], dtype=float)
@@ -167,120 +188,61 @@ def _outlines(loc: np.ndarray, scale: np.ndarray, outline: str, legend: bool) ->
         shape = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     paths = loc[:, None] + scale[:, None] * shape
     paths = np.concatenate([paths, np.full((len(paths), 1, 2), np.nan)], axis=1).reshape(-1, 2)
+    bounded = outline == "box"
     return go.Scatter(
         x=paths[:, 0].astype(np.float32),
         y=paths[:, 1].astype(np.float32),
         mode="lines",
-        line={"color": COLOURS[1], "width": 1.5, "dash": "dash"},
-        name="proposals (Gaussian: one standard deviation)",
-        showlegend=legend,
+        line={"color": COLOURS[1], "width": 1.5, "dash": "dash" if bounded else "dot"},
+        name="support of a bounded proposal" if bounded else "one standard deviation of a Gaussian proposal",
         hoverinfo="skip",
     )
 
 
-def _brick_text(labels: np.ndarray, side: float, decoded: np.ndarray, panel: int) -> go.Scatter:
-    """String and probability where each region has most room, if it has enough."""
-    depth = _depth(labels) * (0.9 * panel / len(labels))
-    centre = side * ((np.arange(len(depth)) + 0.5) / len(depth) * 2 - 1)
-    trained = (np.abs(centre)[:, None] < 1) & (np.abs(centre) < 1)
+def _brick_text(brick_map: BrickMap, panel: int) -> go.Scatter:
+    """String and probability in the middle of each region that has room for them, or the string alone."""
+    labels, decoded = brick_map.labels, brick_map.decoded
+    assert decoded is not None
+    centre = brick_map.side * ((np.arange(len(labels)) + 0.5) / len(labels) * 2 - 1)
+    free = _free(brick_map, centre)
     x, y, text = [], [], []
     for label in np.unique(labels[labels < 64]):
-        region = labels == label
-        inside = region & trained
-        room = np.where(inside if depth[inside].max(initial=0) > 16 else region, depth, 0)
-        if room.max() < 16:
-            continue
-        middle = np.argwhere(room == room.max())
-        i, j = middle[np.abs(middle - middle.mean(0)).sum(1).argmin()]
-        share = f"<br>{100 * decoded[label]:.1f} %" if room.max() > 17 else ""
-        x.append(centre[i])
-        y.append(centre[j])
-        text.append(f"{label:06b}{share}")
-    font = {"size": 8, "color": "black"}
+        region = (labels == label) & free
+        string, share = f"{label:06b}", f"{100 * decoded[label]:.1f} %"
+        for written, height in ((f"{string}<br>{share}", 26), (string, 14)):
+            size = [-(-pixels * len(labels) // panel) for pixels in (42, height)]
+            if (middle := _room(region, *size)) is not None:
+                x.append(centre[middle[0]])
+                y.append(centre[middle[1]])
+                text.append(written)
+                break
+    font = {"size": 9, "color": "black"}
     return go.Scatter(x=x, y=y, text=text, mode="text", textfont=font, showlegend=False, hoverinfo="text")
 
 
-def _depth(labels: np.ndarray) -> np.ndarray:
-    """Squares from each square to the nearest of another label, along the axes' erosion."""
-    depth = np.ones(labels.shape, dtype=np.int16)
-    inside = np.zeros(labels.shape, dtype=bool)
-    inside[1:-1, 1:-1] = True
-    for axis in (0, 1):
-        for shift in (-1, 1):
-            inside &= np.roll(labels, shift, axis) == labels
-    while inside.any():
-        depth += inside
-        eroded = inside.copy()
-        for axis in (0, 1):
-            for shift in (-1, 1):
-                eroded &= np.roll(inside, shift, axis)
-        inside = eroded
-    return depth
+def _free(brick_map: BrickMap, centre: np.ndarray) -> np.ndarray:
+    """Squares for text: of the square that is trained, or what Gaussian proposals leave."""
+    if brick_map.outline == "box":
+        trained = np.abs(centre) < 1
+        return trained[:, None] & trained
+    free = np.ones((len(centre), len(centre)), dtype=bool)
+    if brick_map.loc is not None and brick_map.scale is not None:
+        for loc, scale in zip(brick_map.loc, brick_map.scale):
+            across, up = (np.abs(centre - loc[axis]) < scale[axis] for axis in (0, 1))
+            free &= ~(across[:, None] & up)
+    return free
 
 
-def code_maps(
-    codes: list[np.ndarray], labels: np.ndarray, titles: list[str], sides: list[float]
-) -> go.Figure:
-    """Latent codes of labelled images as points, one panel a model.
-
-    Args:
-        codes: (N, 2) a model.
-        labels: (N,) digits from 0 to 9.
-        titles: Of the panels.
-        sides: Half the side of each panel.
-
-    Source: Figure 6.
-    """
-    fig = figure(1, len(codes), titles, 560 * len(codes) + 60, 600)
-    for column, (points, side) in enumerate(zip(codes, sides), start=1):
-        for digit in range(10):
-            chosen = points[labels == digit].astype(np.float32)
-            fig.add_scattergl(
-                x=chosen[:, 0],
-                y=chosen[:, 1],
-                mode="markers",
-                marker={"size": 3, "color": DIGIT_COLOURS[digit]},
-                name=str(digit),
-                legendgroup=str(digit),
-                showlegend=column == 1,
-                row=1,
-                col=column,
-            )
-            middle = np.median(chosen, axis=0)
-            fig.add_annotation(x=middle[0], y=middle[1], text=f"<b>{digit}</b>", row=1, col=column, **_BADGE)
-        fig.update_xaxes(range=[-side, side], title="z<sub>1</sub>", row=1, col=column)
-        fig.update_yaxes(range=[-side, side], title="z<sub>2</sub>", row=1, col=column)
-    fig.update_layout(legend={"title": "digit", "itemsizing": "constant"})
-    return fig
-
-
-_BADGE = {"showarrow": False, "font": {"size": 15}, "bgcolor": "rgba(255,255,255,0.75)", "borderpad": 1}
-DIGIT_COLOURS = (*COLOURS, "#7F3C8D", "#F0E442")
-"""Ten digits need two more; labels on the points tell them apart without colour."""
-
-
-def digit_sheets(sheets: list[np.ndarray], titles: list[str]) -> go.Figure:
-    """Images decoded over 2-D latent spaces, tiled, one panel a model.
-
-    Args:
-        sheets: (N, N, 98) packed 28 x 28 images a model, first axis z_1.
-        titles: Of the panels.
-    """
-    fig = figure(1, len(sheets), titles, 600 * len(sheets) + 40, 650)
-    axis = {"tickvals": [0, 0.25, 0.5, 0.75, 1], "range": [0, 1], "showgrid": False}
-    for column, sheet in enumerate(sheets, start=1):
-        fig.add_trace(_tiled(sheet), row=1, col=column)
-        fig.update_xaxes(title="prior quantile of z<sub>1</sub>", row=1, col=column, **axis)
-        fig.update_yaxes(title="prior quantile of z<sub>2</sub>", row=1, col=column, **axis)
-    return fig
-
-
-def _tiled(sheet: np.ndarray) -> go.Image:
-    """All images of a sheet in one black-and-white PNG over the unit square, z_2 running up."""
-    pixels = np.unpackbits(sheet, axis=-1).reshape(*sheet.shape[:2], 28, 28)[:, ::-1]
-    side = 28 * len(sheet)
-    dark = pixels.transpose(1, 2, 0, 3).reshape(side, side) == 1
-    return _image(Image.fromarray(~dark), 0, 1)
+def _room(region: np.ndarray, width: int, height: int) -> np.ndarray | None:
+    """Square in the middle of those around which so many squares, across and up, are of the region."""
+    if min(width, height) > len(region):
+        return None
+    total = np.pad(region, ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    total = total[width:] - total[:-width]
+    fits = np.argwhere(total[:, height:] - total[:, :-height] == width * height)
+    if not len(fits):
+        return None
+    return fits[np.abs(fits - fits.mean(0)).sum(1).argmin()] + np.array([width // 2, height // 2])
 
 
 def picture(png: bytes) -> go.Figure:

@@ -5,7 +5,8 @@ import io
 import numpy as np
 from PIL import Image, ImageDraw
 
-from .latent_planes import DIGIT_COLOURS, brick_picture
+from .digit_planes import DIGIT_COLOURS, digit_places
+from .latent_planes import brick_picture
 
 __all__ = ["brick_raster", "certainty_raster", "code_raster", "digit_raster", "plane_raster"]
 
@@ -29,15 +30,15 @@ def certainty_raster(certainty: np.ndarray) -> bytes:
 
 
 def code_raster(places: np.ndarray, labels: np.ndarray) -> bytes:
-    """Codes (N, 2) in the unit square as points in the colour of their digit, which stands at its median."""
+    """Codes (N, 2) in the unit square as points in the colour of their digit, which stands among them."""
     image = Image.new("RGB", (SIDE, SIDE), "white")
     pen = ImageDraw.Draw(image)
     x, y = (places * SIDE).T
     for digit, colour in enumerate(DIGIT_COLOURS):
         for a, b in zip(x[labels == digit], SIDE - y[labels == digit]):
             pen.rectangle((a, b, a + 1, b + 1), fill=colour)
-    for digit in np.unique(labels):
-        a, b = np.median(x[labels == digit]), SIDE - np.median(y[labels == digit])
+    for digit, (x, y) in digit_places(places, labels, apart=0.055).items():
+        a, b = x * SIDE, SIDE - y * SIDE
         pen.ellipse((a - 9, b - 9, a + 9, b + 9), fill="white", outline="black")
         pen.text((a - 3, b - 6), str(digit), fill="black")
     return _png(image)
