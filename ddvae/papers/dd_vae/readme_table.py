@@ -202,7 +202,7 @@ def _zinc() -> list[Item]:
 
 def _beyond() -> list[Item]:
     effects = [audit_row(one, one.measure(recorded))["the code's choice"] for one in DIFFERENCES]
-    counts = ", ".join(f"{n} {effect}" for effect, n in Counter(effects).most_common())
+    counts = ", ".join(f"{effect}: {n}" for effect, n in Counter(effects).most_common())
     ratios = {row["what"]: row["ratio"] for row in measured("table", "recorded")}
     step = [
         f"{ratios[f'training step {label}, bf16']:.0f}x ({published(label).collection})" for label in MODELS
