@@ -9,12 +9,12 @@ from ddvae.experiments.record import recorded
 from ddvae.papers.dd_vae.audit.differences import (
     DIFFERENCES,
     EFFECTS,
+    MARKS,
     NONE,
     Difference,
     audit_row,
     relative_effect,
 )
-from ddvae.papers.dd_vae.audit.effects_chart import effects_chart
 from ddvae.papers.dd_vae.presets import PRESETS
 
 
@@ -79,12 +79,9 @@ def test_relative_effects_by_hand():
     assert middle == pytest.approx(6.1 / 3) and low < middle < high
 
 
-def test_the_chart_has_every_difference():
-    effects = {"1. a": (0.5, 0.4, 0.6), "2. b": (1.0, 0.9, 1.2)}
-    fig = effects_chart(effects, ["improves the model", NONE])
-    assert [trace.name for trace in fig.data] == ["improves the model", NONE]
-    assert [trace.y[0] for trace in fig.data] == list(effects)
-    assert fig.data[0].error_x.array[0] == pytest.approx(0.1)
+def test_every_word_has_a_mark():
+    words = {word for pair in EFFECTS.values() for word in pair} | {NONE, "unknown"}
+    assert set(MARKS) == words
 
 
 def test_switches_are_trained_presets():

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ....book.statistics import Pair, amount, effect_of, mean, spread
+from ....figures.style import COLOURS
 from .evidence import EVIDENCE, Runs
 
-__all__ = ["DIFFERENCES", "EFFECTS", "NONE", "Difference", "audit_row", "relative_effect"]
+__all__ = ["DIFFERENCES", "EFFECTS", "MARKS", "NONE", "Difference", "audit_row", "relative_effect"]
 
 EFFECTS = {
     "model": ("improves the model", "worsens the model"),
@@ -18,6 +19,15 @@ EFFECTS = {
 """What the code's choice does to the number, if it makes it better or worse, by what it changes."""
 NONE = "no effect shown"
 """Where the 95 % interval holds no effect."""
+MARKS = {
+    EFFECTS["model"][0]: (COLOURS[2], "circle"),
+    EFFECTS["model"][1]: (COLOURS[1], "circle"),
+    EFFECTS["measurement"][0]: (COLOURS[4], "diamond"),
+    EFFECTS["measurement"][1]: (COLOURS[0], "diamond"),
+    NONE: (COLOURS[7], "circle-open"),
+    "unknown": (COLOURS[7], "x"),
+}
+"""Colour and symbol in figures."""
 
 
 @dataclass(frozen=True)
