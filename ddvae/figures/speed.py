@@ -14,10 +14,13 @@ __all__ = [
     "roofline_chart",
 ]
 
+_ABOVE = {"orientation": "h", "x": 0.5, "xanchor": "center", "y": 1.02, "yanchor": "bottom"}
+"""Where a legend covers no curve."""
+
 
 def ladder_bars(rows: list[dict]) -> go.Figure:
     """Sequences a second as one idea after another is added, the first at the top."""
-    fig = figure(height=380)
+    fig = figure(width=900, height=380)
     rates = [row["sequences_per_s"] for row in rows]
     fig.add_bar(
         x=rates,
@@ -34,14 +37,18 @@ def ladder_bars(rows: list[dict]) -> go.Figure:
 
 
 def roofline_chart(rows: list[dict]) -> go.Figure:
-    """GFLOP/s of the recurrence under the machine's two roofs: its matrix unit and its memory."""
+    """GFLOP/s of the recurrence under the machine's two limits: its matrix unit and its memory."""
     machine = rows[0]
     x = [row["operations_per_byte"] for row in rows]
     ends = [min(x) / 1.5, machine["matrix_rate"] / machine["bandwidth"], max(x) * 2]
     roof = [min(e * machine["bandwidth"], machine["matrix_rate"]) for e in ends]
     fig = figure()
     fig.add_scatter(
-        x=ends, y=roof, name="roof: memory, matrix unit", line={"color": COLOURS[7], "dash": "dash"}
+        x=ends,
+        y=roof,
+        name="limit: memory (rising), matrix unit (flat)",
+        mode="lines",
+        line={"color": COLOURS[7], "dash": "dash"},
     )
     fig.add_scatter(
         x=x,
@@ -53,17 +60,17 @@ def roofline_chart(rows: list[dict]) -> go.Figure:
         textposition="bottom right",
         cliponaxis=False,
     )
-    fig.update_xaxes(title="operations a byte moved", type="log", dtick="D2")
-    fig.update_yaxes(title="GFLOP/s", type="log", dtick="D2")
-    fig.update_layout(legend={"x": 0.02, "y": 0.98})
+    ticks = [one * 10**power for power in range(5) for one in (1, 2, 5)]
+    fig.update_xaxes(title="operations a byte moved", type="log", tickvals=ticks)
+    fig.update_yaxes(title="GFLOP/s", type="log", tickvals=ticks)
+    fig.update_layout(legend=_ABOVE)
     return fig
 
 
 def cost_lines(rows: list[dict]) -> go.Figure:
     """Milliseconds against each size, the hidden units squared, with the line through the largest."""
     groups = {axis: list(found) for axis, found in groupby(rows, key=lambda row: row["axis"])}
-    titles = [f"{axis} squared" if axis == "hidden units" else axis for axis in groups]
-    fig = figure(1, len(groups), titles=titles, width=960, height=360, horizontal_spacing=0.08)
+    fig = figure(1, len(groups), width=960, height=360, horizontal_spacing=0.08)
     for column, (axis, found) in enumerate(groups.items(), start=1):
         power = 2 if axis == "hidden units" else 1
         x, y = [row["value"] ** power for row in found], [row["ms"] for row in found]
@@ -76,17 +83,18 @@ def cost_lines(rows: list[dict]) -> go.Figure:
         fig.add_scatter(
             x=x, y=y, mode="markers", marker={"color": COLOURS[0], "size": 9}, name="measured", **place
         )
-        fig.update_xaxes(rangemode="tozero", nticks=5, **place)
+        title = {"hidden units": "hidden units squared", "length": "length (tokens)"}.get(axis, axis)
+        fig.update_xaxes(title=title, rangemode="tozero", nticks=5, **place)
         fig.update_yaxes(rangemode="tozero", **place)
     fig.update_traces(showlegend=False, selector=lambda trace: trace.xaxis not in (None, "x"))
     fig.update_yaxes(title="ms a layer, both passes", row=1, col=1)
-    fig.update_layout(legend={"x": 0.01, "y": 0.99})
+    fig.update_layout(legend=_ABOVE)
     return fig
 
 
 def precision_lines(rows: list[dict]) -> go.Figure:
     """Loss of one training with either precision, and distances from the first in percent."""
-    fig = figure(1, 2, titles=["loss", "distance from float32 (%)"], width=960, height=380)
+    fig = figure(1, 2, width=960, height=380, horizontal_spacing=0.12)
     x = [row["step"] for row in rows]
     names = [name for name in rows[0] if name not in ("model", "step")]
     lines = [{"color": COLOURS[7], "width": 6}, {"color": COLOURS[0]}]
@@ -96,27 +104,34 @@ def precision_lines(rows: list[dict]) -> go.Figure:
         gap = [100 * (value / row[names[0]] - 1) for value, row in zip(y, rows)]
         fig.add_scatter(x=x, y=gap, showlegend=False, line=line, row=1, col=2)
     fig.update_xaxes(title="step")
-    fig.update_yaxes(title="negative objective", type="log", dtick="D2", row=1, col=1)
-    fig.update_layout(legend={"x": 0.44, "y": 0.98, "xanchor": "right"})
+    ticks = [0.5, 1, 2, 5, 10]
+    fig.update_yaxes(title="loss (negative objective)", type="log", tickvals=ticks, row=1, col=1)
+    fig.update_yaxes(title="difference from float32 (%)", row=1, col=2)
+    fig.update_layout(legend=_ABOVE)
     return fig
 
 
-def progress_lines(ours: dict[str, list[dict]], released: dict[str, list[dict]]) -> go.Figure:
-    """Sequence-wise accuracy against minutes of training, one colour a data set, the released way dashed.
+def progress_lines(runs: dict[str, list[dict]], slower: dict[str, float]) -> go.Figure:
+    """Sequence-wise accuracy against the time of training, and the same trainings at a slower rate, dashed.
 
     Args:
-        ours, released: Rows with minutes and exact, by name.
+        runs: Rows with minutes and exact, by name.
+        slower: How many times as long the same training takes the released way, by the same names.
     """
-    fig = figure(height=440)
-    lines = [(name, "this engine", rows) for name, rows in ours.items()]
-    lines += [(name, "released way", rows) for name, rows in released.items()]
-    for i, (name, way, rows) in enumerate(lines):
-        dotted = {"dash": "dot", "width": 3} if way == "released way" else {}
-        line = {"color": COLOURS[i % len(ours)], **dotted}
-        x, y = [row["minutes"] for row in rows], [100 * row["exact"] for row in rows]
-        mode = "lines" if way == "released way" else "lines+markers"
-        fig.add_scatter(x=x, y=y, name=f"{name}, {way}", mode=mode, line=line)
-    fig.update_xaxes(title="minutes of training", rangemode="tozero")
+    fig = figure(width=900, height=480)
+    for i, (name, rows) in enumerate(runs.items()):
+        y = [100 * row["exact"] for row in rows]
+        for times, way, dash in (
+            (1.0, "this engine, measured", "solid"),
+            (slower[name], f"released way, projected ({slower[name]:.1f} times as long)", "dash"),
+        ):
+            x = [times * row["minutes"] for row in rows]
+            line, mark = {"color": COLOURS[i], "dash": dash}, {"size": 6}
+            fig.add_scatter(x=x, y=y, name=f"{name}: {way}", mode="lines+markers", line=line, marker=mark)
+    ticks = {1: "1 min", 10: "10 min", 60: "1 h", 360: "6 h", 1440: "1 day", 4320: "3 days"}
+    fig.update_xaxes(
+        title="time of training", type="log", tickvals=list(ticks), ticktext=list(ticks.values())
+    )
     fig.update_yaxes(title="sequence-wise accuracy (%)", range=[-2, 100])
-    fig.update_layout(legend={"x": 0.98, "y": 0.04, "xanchor": "right", "yanchor": "bottom"})
+    fig.update_layout(legend=_ABOVE | {"orientation": "v"}, margin_t=130)
     return fig

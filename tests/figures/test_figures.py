@@ -12,6 +12,7 @@ from PIL import Image
 
 from ddvae.figures import export
 from ddvae.figures import style as plots
+from ddvae.figures.intervals import interval_rows
 from ddvae.figures.latent_planes import picture
 from ddvae.molecules.chemistry import draw_grid
 
@@ -79,6 +80,17 @@ def test_house_style(fig):
     assert fig.data[0].line.color == plots.COLOURS[0] and fig.data[1].line.color == plots.COLOURS[1]
     assert fig.layout.xaxis.title.text == "x (nats)"
     assert len(set(plots.COLOURS)) == 8
+
+
+def test_interval_rows_hold_every_row():
+    rows = {"a": (0.5, 0.4, 0.6), "b": (1.0, 0.9, 1.2), "c": (2.0, 1.0, 4.0)}
+    marks = {"up": (plots.COLOURS[0], "circle"), "down": (plots.COLOURS[1], "x"), "none": ("black", "x")}
+    fig = interval_rows(rows, ["down", "up", "down"], marks, "ratio", [0.5, 1, 2])
+    assert {trace.name: list(trace.y) for trace in fig.data} == {"up": ["b"], "down": ["a", "c"]}
+    down = fig.data[1]
+    assert list(down.error_x.array) == pytest.approx([0.1, 2.0])
+    assert list(down.error_x.arrayminus) == pytest.approx([0.1, 1.0])
+    assert list(fig.layout.yaxis.categoryarray) == ["c", "b", "a"]
 
 
 def test_a_palette_keeps_rare_colours():

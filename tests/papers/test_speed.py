@@ -184,9 +184,9 @@ def test_charts_hold_the_numbers():
     fig = charts.ladder_bars(rows)
     assert list(fig.data[0].x) == [row["sequences_per_s"] for row in rows]
     rows = [{"minutes": 1.0, "exact": 0.1}, {"minutes": 2.0, "exact": 0.4}]
-    fig = charts.progress_lines({"A": rows}, {"A": rows[:1]})
-    assert [t.name for t in fig.data] == ["A, this engine", "A, released way"]
-    assert list(fig.data[0].y) == [10.0, 40.0]
+    ours, slower = charts.progress_lines({"A": rows}, {"A": 15.0}).data
+    assert list(ours.y) == list(slower.y) == [10.0, 40.0]
+    assert list(ours.x) == [1.0, 2.0] and list(slower.x) == [15.0, 30.0]
     assert len(charts.cost_lines(measured("costs", "recorded")).data) == 6
     assert len(charts.roofline_chart(measured("roofline", "recorded")).data) == 2
     assert len(charts.precision_lines(measured("precision", "recorded")).data) == 4

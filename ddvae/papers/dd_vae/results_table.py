@@ -1,6 +1,7 @@
 """The tables of RESULTS.md: the paper's tables and figures, what it prints, what the recorded runs have."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -200,15 +201,15 @@ def _zinc() -> list[Item]:
 
 
 def _beyond() -> list[Item]:
-    favours = [audit_row(one, recorded)["in favour of"] for one in DIFFERENCES]
-    counts = ", ".join(f"{favours.count(who)} {who}" for who in ("the code", "the text", "nobody", "unknown"))
+    effects = [audit_row(one, one.measure(recorded))["the code's choice"] for one in DIFFERENCES]
+    counts = ", ".join(f"{effect}: {n}" for effect, n in Counter(effects).most_common())
     ratios = {row["what"]: row["ratio"] for row in measured("table", "recorded")}
     step = [
         f"{ratios[f'training step {label}, bf16']:.0f}x ({published(label).collection})" for label in MODELS
     ]
     return [
         Item(
-            f"– : {len(DIFFERENCES)} differences of text and code, in favour of",
+            f"– : {len(DIFFERENCES)} differences of text and code: the code's choice",
             "07_audit",
             "–",
             counts,

@@ -19,11 +19,13 @@ class Claim:
     Args:
         what: The claim.
         where: Section or equation.
-        evidence: Tells it in a line of numbers.
+        finding: What the evidence amounts to, with its limits.
+        evidence: Tells the numbers in a line.
     """
 
     what: str
     where: str
+    finding: str
     evidence: Callable[[], str]
 
 
@@ -40,7 +42,7 @@ def _results(name: str, key: str) -> list[float]:
 
 def _digits_claim() -> str:
     ddvae, vae = (_results(f"mnist-{name}", "knn_honest") for name in ("ddvae-uniform", "vae-gaussian"))
-    return f"kNN accuracy, honest reading: {_apart(ddvae, vae, unit=' %')}"
+    return f"kNN accuracy, setting chosen on training data: {_apart(ddvae, vae, unit=' %')}"
 
 
 def _contest_claim() -> str:
@@ -62,7 +64,9 @@ def _support_claim() -> str:
     return f"from Gaussian to triweight at {100 * level:.0f} %: {'; '.join(parts)}"
 
 
-def _nats_claim() -> str:
+def _lossless_claim() -> str:
+    """Errors of bounded boxes set by hand, and what either proposal reaches where nothing is lossless."""
+    error = 100 * mean(_results("bricks-layout-uniform", "sequence_error"))
     parts = []
     for title, name in (("Gaussian", "gaussian"), ("triweight", "triweight")):
         accuracy, nats = (
@@ -70,7 +74,7 @@ def _nats_claim() -> str:
             for key in ("sequence_accuracy", "kl_nats")
         )
         parts.append(f"{title} {accuracy} % of unseen molecules at {nats} nats")
-    return "DD-VAE on MOSES: " + ", ".join(parts)
+    return f"six-bit strings, boxes set by hand: error {error:.2f} %; DD-VAE on MOSES: {', '.join(parts)}"
 
 
 def _regression_claim() -> str:
@@ -78,7 +82,11 @@ def _regression_claim() -> str:
     parts = [
         f"{title} {spread([fit['log_likelihood'] for fit in here])}" for title, here in fits.items() if here
     ]
-    return "LL of the process (nats): " + ", ".join(parts) + ("; no VAE on record" if len(parts) < 2 else "")
+    return (
+        "LL of the Gaussian process (nats, ten splits): "
+        + ", ".join(parts)
+        + ("; no VAE on record" if len(parts) < 2 else "")
+    )
 
 
 def _validity_claim() -> str:
@@ -97,13 +105,50 @@ def _switch_claim(word: str) -> Callable[[], str]:
 
 
 CLAIMS = (
-    Claim("Deterministic decoding separates classes better", "Section 4.2", _digits_claim),
-    Claim("DD-VAE has the better FCD and SNN at equal accuracy", "Section 4.3", _contest_claim),
-    Claim("Deterministic decoding needs bounded proposals", "Section 2.1", _nats_claim),
-    Claim("Bounded proposals improve FCD and SNN slightly", "Section 4.3", _support_claim),
-    Claim("Codes of a DD-VAE regress better", "Section 4.4", _regression_claim),
-    Claim("Lower validity comes from regions that no proposal covers", "Section 5", _validity_claim),
-    Claim("Log-linear annealing is slightly better than linear", "Section 5", _switch_claim("linear")),
-    Claim("Fine-tuning the decoder is optional", "Eq. 24", _switch_claim("tuned")),
+    Claim(
+        "Deterministic decoding separates classes better",
+        "Section 4.2",
+        "supported (5 seeds); decoder, proposals and prior change together",
+        _digits_claim,
+    ),
+    Claim(
+        "DD-VAE has the better FCD and SNN at equal accuracy",
+        "Section 4.3",
+        "supported in small models, not at the published size (1 seed)",
+        _contest_claim,
+    ),
+    Claim(
+        "Lossless auto-encoding is impossible with proposals of full support",
+        "Section 2.1",
+        "consistent; on MOSES, far from lossless, the two proposals do not differ",
+        _lossless_claim,
+    ),
+    Claim(
+        "Bounded proposals improve FCD and SNN slightly", "Section 4.3", "not seen (1 seed)", _support_claim
+    ),
+    Claim(
+        "Codes of a DD-VAE regress better",
+        "Section 4.4",
+        "supported; ten splits of one model each",
+        _regression_claim,
+    ),
+    Claim(
+        "Lower validity comes from regions that no proposal covers",
+        "Section 5",
+        "consistent (1 model)",
+        _validity_claim,
+    ),
+    Claim(
+        "Log-linear annealing is slightly better than linear",
+        "Section 5",
+        "not settled (3 seeds): the interval holds 1",
+        _switch_claim("linear"),
+    ),
+    Claim(
+        "Fine-tuning the decoder is optional",
+        "Eq. 24",
+        "consistent (3 seeds): the interval holds 1",
+        _switch_claim("tuned"),
+    ),
 )
 """Of the sections on experiments; chapter 2 answers for Theorem 1 and the starting temperature."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from ....book.statistics import Pair
+from ....book.statistics import Pair, mean
 from ....experiments.molecule_runs import curve, from_most_accurate, load_codec
 from ....experiments.record import Record
 from ....molecules.moses import evaluate
@@ -31,7 +31,10 @@ def _within(name: str, text: str, code: str) -> Callable[[Runs], Pair]:
 
 
 def greedy_and_sampled(record: Record, n: int = 10_000) -> dict[str, dict[str, float]]:
-    """MOSES' metrics of prior samples decoded greedily, and drawn token by token, kept beside the record."""
+    """MOSES' metrics of codes of the prior decoded greedily, and token by token at random ("drawn").
+
+    They are kept beside the record.
+    """
 
     def compute() -> dict[str, dict[str, float]]:
         codec = load_codec(record.folder)
@@ -63,10 +66,11 @@ def _held_out(runs: Runs) -> Pair:
 
 
 def _pooled(runs: Runs) -> Pair:
-    """The best of each search, and the best of all of a model's: no less, by construction."""
+    """Of each model the mean of its searches' best, and the best of all: no less, by construction."""
     kept = [list(on_record(record, "published").values()) for record in zinc_models().values()]
-    single = [best_molecules([run])[0][0] for searches in kept for run in searches]
-    return Pair(single, [best_molecules(searches)[0][0] for searches in kept if searches])
+    kept = [searches for searches in kept if searches]
+    single = [mean(best_molecules([run])[0][0] for run in searches) for searches in kept]
+    return Pair(single, [best_molecules(searches)[0][0] for searches in kept])
 
 
 def _left_out(runs: Runs) -> Pair:

@@ -68,7 +68,7 @@ Rows = Iterator[tuple[str, dict[str, float]]]
 def _steps(labels: Sequence[str], rounds: int, batch: int) -> Rows:
     for precision in reversed(precisions()):
         for label in labels:
-            found = training_step(label, precision, rounds, batch)
+            found = training_step(published(label), precision, rounds, batch)
             yield f"training step {label}, {SHORT[precision]}", found
 
 
@@ -87,9 +87,9 @@ def _decoding(labels: Sequence[str], rounds: int, batch: int) -> Rows:
 
 
 def _sampling(labels: Sequence[str], rounds: int, batch: int) -> Rows:
-    """The kernel that gains least."""
-    slowest = min(sampling(), key=lambda row: row["ratio"])
-    yield "kernel sampling", {key: value for key, value in slowest.items() if key != "kernel"}
+    """The smallest ratio of all kernels."""
+    least = min(sampling(), key=lambda row: row["ratio"])
+    yield "kernel sampling", {key: value for key, value in least.items() if key != "kernel"}
 
 
 def _memory(labels: Sequence[str], rounds: int, batch: int) -> Rows:

@@ -71,9 +71,8 @@ def our_batches(molecules: Molecules, batch: int, seed: int = 0) -> Iterator[Bat
         epoch += 1
 
 
-def training_step(label: str, precision: str, rounds: int = 3, batch: int = 512) -> dict[str, float]:
+def training_step(preset: Smiles, precision: str, rounds: int = 3, batch: int = 512) -> dict[str, float]:
     """Molecules a second of one whole step: forward, backward, clipping, Adam."""
-    preset = published(label)
     molecules, weights = preset.molecules("test"), first_weights(preset.recipe)
     state, released = our_state(preset, precision), Released(preset.model())
     theirs, batches = released_batches(molecules, batch), our_batches(molecules, batch)
