@@ -190,8 +190,8 @@ def _zinc() -> list[Item]:
         splits, seeds = f"full, {len(fits)} of 10 splits", f"full, {len(searches)} of 10 seeds"
         for columns, what, digits, done in (
             (trained, "Table 4: reconstruction / validity", 1, _trained([record])),
-            (("LL", "RMSE"), "Table 4: LL / RMSE of the process on codes", 3, (splits, _SEARCHED)),
-            (TOP_THREE, "Tables 4, 5, Appendix D: best of the published search", 2, (seeds, _SEARCHED)),
+            (("LL", "RMSE"), "Table 4: LL / RMSE of the Gaussian process on codes", 3, (splits, _SEARCHED)),
+            (TOP_THREE, "Tables 4, 5, Appendix D: best three of one published search", 2, (seeds, _SEARCHED)),
         ):
             found = {KEYS[title, column]: values[column] for column in columns if values.get(column)}
             if found:
