@@ -8,6 +8,7 @@ from ddvae.papers.dd_vae.zinc.table_four import (
     decode_table,
     held_out_table,
     ours,
+    round_table,
     search_table,
     seed_table,
     table_four,
@@ -83,3 +84,11 @@ def test_table_four_and_what_is_compared():
     assert found["zinc.ddvae.tricube.rmse"] == [1.2, 1.4]
     assert found["zinc.ddvae.tricube.top1"] == [3.0], "the other seed scored nothing"
     assert "zinc.ddvae.tricube.top3" not in found
+
+
+def test_rounds():
+    recorded = [[line | {"round": 1} for line in RUN["proposed"]] + [row("scored", 9.0) | {"round": 2}]]
+    found = round_table({"EI": RUN["proposed"]}, {"EI": NOTHING["proposed"]}, {"EI": recorded})
+    assert [one["cells, now"] for one in found] == [75, 1.75 + 0.25, 2.5, 3.0]
+    assert [one["cells less recorded"] for one in found] == [0, 0, 0, 0]
+    assert found[0]["package, now"] == 0 and found[2]["recorded"] == "2.50" and found[2]["seeds"] == 1

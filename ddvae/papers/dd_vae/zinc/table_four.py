@@ -16,6 +16,7 @@ __all__ = [
     "decode_table",
     "held_out_table",
     "ours",
+    "round_table",
     "search_table",
     "seed_table",
     "table_four",
@@ -58,8 +59,8 @@ def table_four(models: dict[str, Record], fits: dict[str, dict], searches: dict[
         together = best_molecules(searches[title].get("published", {}).values())
         best = {column: value for column, (value, _) in zip(TOP_THREE, together)}
         rows.append(row | _fitted(here) | best)
-        rows.append({"model": "  in the paper", **_printed_row(title)})
-        rows.append({"model": "  a constant, same splits", **_fitted(here, "constant ")})
+        rows.append({"model": "  in the paper", "splits": 10, **_printed_row(title)})
+        rows.append({"model": "  a constant", "splits": len(here), **_fitted(here, "constant ")})
     return rows
 
 
@@ -121,6 +122,38 @@ def search_table(searches: dict[str, dict]) -> list[dict]:
             row |= {"best of a seed": spread(best, ".2f", ".2f"), "best of all": max(best, default=math.nan)}
             rows.append(row)
     return rows
+
+
+def round_table(
+    now: dict[str, list[dict]], package: dict[str, list[dict]], recorded: dict[str, list[list[dict]]]
+) -> list[dict]:
+    """A row an acquisition and quantity of first rounds, computed in two ways and recorded.
+
+    Args:
+        now, package: Rows by acquisition, a proposed code each: status, mean (predicted) and score.
+        recorded: The same of recorded searches, one list a seed, of which the first round counts.
+    """
+    rows = []
+    for name in now:
+        first = [_round([row for row in every if row["round"] == 1]) for every in recorded.get(name, [])]
+        for quantity, value in _round(now[name]).items():
+            seeds = [one[quantity] for one in first if not math.isnan(one[quantity])]
+            row = {"acquisition": name, "quantity": quantity, "cells, now": value}
+            row |= {"package, now": _round(package[name])[quantity], "recorded": spread(seeds, ".2f", ".2f")}
+            rows.append(row | {"seeds": len(seeds), "cells less recorded": value - mean(seeds)})
+    return rows
+
+
+def _round(rows: list[dict]) -> dict[str, float]:
+    scores = [row["score"] for row in rows if row["status"] == "scored"]
+    molecules = mean(row["status"] != "invalid" for row in rows)
+    predicted = mean(row["mean"] for row in rows)
+    return {
+        "molecules (%)": 100 * molecules,
+        "predicted": predicted,
+        "true": mean(scores),
+        "best": max(scores, default=math.nan),
+    }
 
 
 def seed_table(runs: dict[int, dict]) -> list[dict]:
