@@ -49,7 +49,7 @@ SEARCHES: dict[str, Search] = {
     "trust region, 38 atoms": Search(max_heavy_atoms=38),
     "log EI, 38 atoms": Search(acquisition="log-ei", max_heavy_atoms=38),
     "local steps, 38 atoms": Search(acquisition="local", max_heavy_atoms=38),
-    "prior draws, 38 atoms": Search(acquisition="prior", max_heavy_atoms=38),
+    "prior samples, 38 atoms": Search(acquisition="prior", max_heavy_atoms=38),
     "uniform in the box, 38 atoms": Search(acquisition="uniform", max_heavy_atoms=38),
 }
 """Searches by name; the last three use no model of the score."""
