@@ -166,7 +166,7 @@ def seed_table(runs: dict[int, dict]) -> list[dict]:
     for seed, run in runs.items():
         best = best_molecules([run])
         sizes = heavy_atoms(string for _, string in best)
-        row = {"seed": seed, "codes": len(run["proposed"]), "molecules scored": len(best)}
+        row: dict[str, float] = {"seed": seed, "codes": len(run["proposed"]), "molecules scored": len(best)}
         row |= {"best score": best[0][0], "its heavy atoms": sizes[0]} if best else {}
         within = [value for (value, _), size in zip(best, sizes) if size <= LARGEST]
         rows.append(row | {f"best up to {LARGEST} atoms": max(within, default=math.nan)})
