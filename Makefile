@@ -4,7 +4,9 @@
 # A CPU is enough. For an NVIDIA GPU install the CUDA build of torch that fits its driver first, as
 # pytorch.org tells, into the environment that is to be active: a torch that is there is kept.
 TORCH ?= torch==2.13.0
-BUDGET ?= laptop
+# What is installed is what was tested: exact versions with their hashes. `make install LOCK=` takes the newest instead.
+LOCK ?= requirements.lock
+BUDGET ?= recorded
 OUT ?= reproduced
 ARGS ?=
 # One more than cores, for the longest tests wait a good deal, for browsers and kernels.
@@ -21,7 +23,7 @@ override DDVAE_DATA := $(if $(filter /%,$(DDVAE_DATA)),,$(CURDIR)/)$(DDVAE_DATA)
 export DDVAE_DATA
 endif
 
-.PHONY: help install reproduce test check lab app docs notebooks lint clean
+.PHONY: help install lock reproduce test check lab app site notebooks lint clean
 
 help:
 	@echo "make install     everything into the active environment or .venv"
@@ -29,20 +31,23 @@ help:
 	@echo "make test        the whole test suite"
 	@echo "make lab         JupyterLab on the start notebook"
 	@echo "make app         the widgets alone as a page in the browser"
-	@echo "make docs        pages of all public names into docs/"
+	@echo "make site        the book, the guide and the API reference as a site into site/"
 	@echo "make notebooks   execute the committed notebooks in place, at budget recorded, and write figures/"
 	@echo "make lint        ruff and mypy"
+	@echo "make lock        requirements.lock anew, with the newest versions"
 	@echo "make check       what changed since the last commit: lint, and the quick tests of it"
 
 install: $(STAMP)
 
 # Modules are compiled at the end, on all cores and without tests, which is twice as fast as what pip does.
 # molsets comes without its requirements: its list pins a pomegranate that no longer builds.
-$(STAMP): pyproject.toml Makefile
+PIP = "$(PYTHON)" -m pip install --quiet --no-compile
+$(STAMP): pyproject.toml Makefile $(LOCK)
 	@test -x "$(PYTHON)" || python3 -m venv "$(ENV)"
-	"$(PYTHON)" -c "import torch" 2>/dev/null || "$(PYTHON)" -m pip install --no-compile $(TORCH)
-	"$(PYTHON)" -m pip install --quiet --no-compile --editable ".[book,test]"
-	"$(PYTHON)" -m pip install --quiet --no-compile --no-deps "molsets==0.3.1"
+	$(if $(LOCK),$(PIP) --no-deps --require-hashes --requirement "$(LOCK)")
+	"$(PYTHON)" -c "import torch" 2>/dev/null || $(PIP) $(TORCH)
+	$(if $(LOCK),$(PIP) --no-deps --no-build-isolation --editable .,$(PIP) --upgrade --editable ".[book,test]")
+	$(PIP) --no-deps "molsets==0.3.1"
 	@"$(PYTHON)" -c "import compileall, re, site; compileall.compile_dir(site.getsitepackages()[0], \
 		quiet=2, workers=0, rx=re.compile('/tests/'))"
 	@touch "$(STAMP)"
@@ -75,12 +80,17 @@ app: install
 	JUPYTER_PATH="$(CURDIR)/notebooks/page" JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/page" \
 		"$(PYTHON)" -m voila notebooks/widgets.ipynb $(ARGS)
 
-# Of the package and its modules; a name that cannot be found is an error. The star fetches the lazy names.
-MODULES = $(subst /,.,$(basename $(filter-out %/__init__.py ddvae/__%,$(shell find ddvae -name '*.py' | sort))))
-docs: install
-	"$(PYTHON)" -W error::UserWarning -c "from ddvae import *; from pdoc.__main__ import cli; cli()" \
-		--math --docformat google --output-directory docs \
-		ddvae $(MODULES)
+# Sphinx reads the notebooks with their outputs; a warning is an error.
+site: install
+	"$(PYTHON)" -m sphinx --fail-on-warning --keep-going -c docs . site
+	@echo "open site/index.html"
+
+# fsspec is torch's, which is not in the lock.
+lock: install
+	$(PIP) uv
+	echo fsspec | "$(PYTHON)" -m uv pip compile pyproject.toml - --extra book --extra test --universal --upgrade \
+		--python-version 3.11 --generate-hashes --no-annotate --custom-compile-command "make lock" \
+		--quiet --output-file requirements.lock
 
 notebooks: install
 	"$(PYTHON)" -m ddvae notebooks $(ARGS)

@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
 def _add_book(group: _Commands) -> None:
     """The commands that regenerate the book."""
     whole = group.add_parser("reproduce", help="regenerate every table and figure of the chapters")
-    whole.add_argument("--budget", choices=BUDGETS, default="laptop", help="default: %(default)s")
+    whole.add_argument("--budget", choices=BUDGETS, default="recorded", help="default: %(default)s")
     whole.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
     whole.add_argument("--seed", type=int, default=1)
     whole.add_argument("--device", default="cpu", help="cpu or cuda; default: %(default)s")
@@ -91,7 +91,7 @@ def _add_book(group: _Commands) -> None:
     here.add_argument("--chapters", default="", metavar="1,3-4", help="default: all")
     here.set_defaults(command=book.notebooks)
 
-    group.add_parser("items", help="the README's table, from the recorded runs").set_defaults(
+    group.add_parser("items", help="the tables of RESULTS.md, from the recorded runs").set_defaults(
         command=book.items
     )
 

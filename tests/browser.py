@@ -4,6 +4,7 @@ The browser tests gesture through it, and so does `animate.py`, which makes the 
 """
 
 import base64
+import io
 import os
 import re
 import secrets
@@ -19,6 +20,7 @@ import nbformat
 import numpy as np
 import psutil
 from conftest import ROOT
+from PIL import Image
 
 from ddvae.widgets.tabs import WIDGETS
 
@@ -92,6 +94,21 @@ def launch(driver):
     return driver.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
 
 
+def differing(shown, expected):
+    """Share of blocks of 4 x 4 pixels whose mean colour differs by more than 40 of 255 between two PNGs.
+
+    Letters and lines that other fonts or smoothing move by a pixel stay far below it.
+    """
+    size = Image.open(io.BytesIO(shown)).size
+    images = [
+        Image.open(io.BytesIO(png)).convert("RGB").resize(size, Image.Resampling.BOX)
+        for png in (shown, expected)
+    ]
+    small = (size[0] // 4, size[1] // 4)
+    means = [np.asarray(image.resize(small, Image.Resampling.BOX)).astype(int) for image in images]
+    return (np.abs(means[0] - means[1]).max(-1) > 40).mean()
+
+
 def lab_server(folder):
     """JupyterLab on a folder, into which a notebook a widget is written."""
     for kind in WIDGETS.values():
@@ -102,6 +119,9 @@ def lab_server(folder):
     news = folder / "settings" / "@jupyterlab" / "apputils-extension"
     news.mkdir(parents=True)
     (news / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    cells = folder / "settings" / "@jupyterlab" / "notebook-extension"
+    cells.mkdir()
+    (cells / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')  # all are on the page
     words = ["jupyter", "lab", "--allow-root", f"--ServerApp.root_dir={folder}"]
     words += ["--LabApp.expose_app_in_browser=True", "--LabApp.extension_manager=readonly"]
     settings = {

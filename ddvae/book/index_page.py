@@ -3,6 +3,7 @@
 import html
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,32 +29,65 @@ def index_page(
     pages = [json.loads(path.read_text()) for path in sorted(Path(out).glob("[0-9][0-9]_*/page.json"))]
     titles = [_title(Path(notebooks) / f"{page['chapter']}.ipynb") for page in pages]
     sections = "\n".join(map(_section, pages, titles))
-    links = " ".join(f'<a href="#{p["chapter"]}">{title}</a>' for p, title in zip(pages, titles))
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>DD-VAE companion</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>
 <body><h1>DD-VAE companion: figures and tables</h1>
 <p>Deterministic Decoding for Discrete Data in Variational Autoencoders
-(Polykovskiy and Vetrov, AISTATS 2020), regenerated.</p>{failures}<nav>{links}</nav>
+(Polykovskiy and Vetrov, AISTATS 2020), regenerated. The links lead to each
+chapter's figures and tables; verdicts compare its numbers with the printed ones.</p>{failures}
+{_summary(pages, titles)}
 {sections}
+<script>{_FITTING}</script>
 </body></html>
 """
 
 
 _STYLE = """
-body { font-family: "DejaVu Sans", Arial, sans-serif; color: #222; max-width: 1650px; margin: 2em auto;
+body { font-family: "DejaVu Sans", Arial, sans-serif; color: #222; max-width: 1060px; margin: 2em auto;
        padding: 0 1em; line-height: 1.4 }
-p, table, nav { max-width: 1000px }
-nav a { margin-right: 1.5em }
 h2 { border-bottom: 1px solid #ccc; padding-top: 1em }
-iframe { border: 0 }
+iframe { border: 0; transform-origin: 0 0 }
 figure { margin: 2em 0; overflow-x: auto }
-figcaption { margin-bottom: .5em }
+figcaption { margin-top: .5em }
 table { border-collapse: collapse; font-size: 90% }
 td, th { padding: .25em .8em; text-align: right; border-bottom: 1px solid #e6e6e6 }
 td:first-child, th:first-child { text-align: left }
+tfoot td { font-weight: bold }
 .provenance { color: #666; font-size: 85% }
 """
+_FITTING = """
+function fit() {
+  for (const frame of document.querySelectorAll("iframe")) {
+    const scale = Math.min(1, frame.parentElement.clientWidth / frame.width);
+    frame.style.transform = `scale(${scale})`;
+    frame.style.marginRight = `${(scale - 1) * frame.width}px`;
+    frame.style.marginBottom = `${(scale - 1) * frame.height}px`;
+  }
+}
+addEventListener("resize", fit);
+fit();
+"""
+"""Shrinks figures that are wider than the page."""
+_VERDICTS = ("agrees", "within noise", "better", "worse", "differs")
+
+
+def _summary(pages: Sequence[Mapping[str, Any]], titles: Sequence[str]) -> str:
+    """A table of all chapters: budget, seconds, and how often each verdict was given."""
+    counts = [Counter(one["verdict"].split(" (")[0] for one in page["comparisons"]) for page in pages]
+    rows = [
+        _row(f'<a href="#{page["chapter"]}">{title}</a>', page["budget"], page.get("seconds", 0), found)
+        for page, title, found in zip(pages, titles, counts)
+    ]
+    whole = _row("together", "", sum(page.get("seconds", 0) for page in pages), sum(counts, Counter()))
+    head = "".join(f"<th>{name}</th>" for name in ("chapter", "budget", "seconds", *_VERDICTS))
+    body = "\n".join(rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody><tfoot>{whole}</tfoot></table>"
+
+
+def _row(first: str, budget: str, seconds: float, found: Mapping[str, int]) -> str:
+    cells = [first, budget, f"{seconds:.0f}", *(str(found.get(name, 0) or "–") for name in _VERDICTS)]
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def _title(notebook: Path) -> str:
@@ -85,4 +119,4 @@ def _show(chapter: str, item: dict[str, Any]) -> str:
         size = f'width="{width + 30}" height="{height + 30}"'
         content = f'<iframe src="{source}" {size} scrolling="no" loading="lazy"></iframe>'
     caption = f"<figcaption>{html.escape(item['caption'])} <small>{files}</small></figcaption>"
-    return f"<figure>{caption}{content}</figure>"
+    return f"<figure>{content}{caption}</figure>"

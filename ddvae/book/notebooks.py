@@ -11,10 +11,21 @@ from typing import Any
 
 from ..system import locations
 
-__all__ = ["PAGES", "chapters", "choose_chapters", "execute", "failure", "fingerprint"]
+__all__ = [
+    "PAGES",
+    "TUTORIALS",
+    "chapters",
+    "choose_chapters",
+    "duration",
+    "execute",
+    "failure",
+    "fingerprint",
+]
 
 PAGES = ("00_start_here", "widgets")
 """Notebooks that are no chapters: the start, and the page that `make app` serves."""
+TUTORIALS = tuple(f"tutorials/own_{name}" for name in ("molecules", "density", "score"))
+"""Short notebooks on the package, each on its own."""
 
 
 def chapters() -> tuple[str, ...]:
@@ -39,6 +50,14 @@ def choose_chapters(text: str) -> tuple[str, ...]:
     if not chosen or chosen - set(numbers):
         raise ValueError(f"chapters is {text!r}; expected numbers out of {sorted(numbers)}")
     return tuple(numbers[n] for n in sorted(chosen))
+
+
+def duration(name: str, budget: str) -> str:
+    """What a chapter's own table of budgets says it takes; "unknown" without such a row."""
+    cells = json.loads((locations.notebooks() / f"{name}.ipynb").read_text())["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    found = re.search(rf"^\| `{budget}` \|.*\| *(.+?) *\|$", text, re.MULTILINE)
+    return found[1] if found else "unknown"
 
 
 def execute(

@@ -88,7 +88,16 @@ def _tidy(notebook: Any) -> None:
             if "execution_count" in output:
                 output.execution_count = cell.execution_count
             if output.get("data", {}).pop(_WIDGET, None):
-                output.data["text/plain"] = "A widget: run this cell in JupyterLab to play with it."
+                output.data = _film(output.data["text/plain"].partition("(")[0])
+
+
+def _film(widget: str) -> dict[str, str]:
+    """What stands for a widget where no kernel runs: its film, if there is one."""
+    told = {"text/plain": f"{widget}: a widget. Run this cell in JupyterLab to use it."}
+    if not (locations.figures() / "widgets" / f"{widget}.webp").exists():
+        return told
+    film = f"![{widget}, filmed](../figures/widgets/{widget}.webp)"
+    return told | {"text/markdown": f"{film}\n\n*The widget, filmed. Run this cell in JupyterLab to use it.*"}
 
 
 def _merged(outputs: list[Any]) -> list[Any]:

@@ -100,7 +100,7 @@ class Record:
         return json.loads(file.read_text())
 
     def kept(self, pattern: str) -> dict[str, Any]:
-        """What `keep` has kept under names that match a pattern with *, by name."""
+        """What `keep` has kept under names that match a pattern with `*`, by name."""
         files = sorted((self.folder / DERIVED).glob(f"{pattern}.json"))
         return {file.stem: json.loads(file.read_text()) for file in files}
 

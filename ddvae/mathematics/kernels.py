@@ -59,7 +59,7 @@ class PowerKernel(Kernel):
     .. math:: K(z) = \frac{p}{2 B(1/p, k+1)} (1 - |z|^p)^k, \qquad |z|^p \sim Beta(1/p, k+1)
 
     Args:
-        p: Exponent of |z|, positive. Ignored by the density if k is 0.
+        p: Exponent of `|z|`, positive. Ignored by the density if k is 0.
         k: Exponent of the bump, not negative.
 
     Raises:

@@ -21,25 +21,27 @@ class MoleculeView:
 
     Args:
         codec: The model.
-        smiles: Molecules whose codes' principal axes span the plane.
-        through: Three molecules that span it instead; the first lies in its middle.
-        side: Half the side of the shown square, in units of the code; at least so that it holds the three.
+        middle: Code (D,) in the middle.
+        axes: Orthonormal (2, D), so that distances on the plane are distances of codes.
+        side: Half the side of the shown square, in units of the code.
     """
 
-    def __init__(
-        self, codec: Codec, smiles: list[str], through: tuple[str, str, str] | None = None, side: float = 3.0
-    ):
-        self.codec, self.side = codec, side
-        if through is None:
-            self.middle, axes = principal_axes(codec.encode(smiles))
-            self.axes = axes.T
-        else:
-            first, second, third = codec.encode(list(through))
-            self.middle = first
-            # orthonormal, so that distances on the plane are distances of codes
-            away = torch.stack([second - first, third - first])
-            self.axes = torch.linalg.qr(away.T).Q.T
-            self.side = max(side, 1.1 * (away @ self.axes.T).abs().max().item())
+    def __init__(self, codec: Codec, middle: Tensor, axes: Tensor, side: float = 3.0):
+        self.codec, self.middle, self.axes, self.side = codec, middle, axes, side
+
+    @classmethod
+    def principal(cls, codec: Codec, smiles: list[str]) -> "MoleculeView":
+        """The plane of the two principal axes of molecules' codes."""
+        middle, axes = principal_axes(codec.encode(smiles))
+        return cls(codec, middle, axes.T)
+
+    @classmethod
+    def through(cls, codec: Codec, three: tuple[str, str, str]) -> "MoleculeView":
+        """The plane through the codes of three molecules, the first in its middle, all in the square."""
+        first, second, third = codec.encode(list(three))
+        away = torch.stack([second - first, third - first])
+        axes = torch.linalg.qr(away.T).Q.T
+        return cls(codec, first, axes, max(3.0, 1.1 * (away @ axes.T).abs().max().item()))
 
     def around(self, smiles: str) -> "MoleculeView":
         """The parallel plane with a molecule's code in its middle; the errors of `checked`."""

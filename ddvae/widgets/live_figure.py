@@ -22,7 +22,7 @@ class LiveFigure(anywidget.AnyWidget):
 
     _esm = Path(__file__).parent / "live_figure.js"
     library = traitlets.Bytes().tag(sync=True)
-    figure: "traitlets.Dict[str, Any]" = traitlets.Dict({"data": [], "layout": {}}).tag(sync=True)
+    figure: Any = traitlets.Dict({"data": [], "layout": {}}).tag(sync=True)
     hovered: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     @traitlets.default("library")

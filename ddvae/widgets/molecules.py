@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import ipywidgets as ui
+import torch
 
 from ..experiments.molecule_runs import load_codec
 from ..figures import rasters
@@ -20,14 +21,22 @@ __all__ = ["MoleculeExplorer"]
 
 @functools.cache
 def _zinc_plane() -> MoleculeView:
-    """The plane of the principal axes of codes of the recorded ZINC model."""
+    """The plane of the principal axes of codes of the recorded ZINC model, which are on record."""
     record = zinc_models()["DD-VAE (T)"]
-    drawn = [string.decode() for string in record.arrays["samples"][:2_000]]
-    return MoleculeView(load_codec(record.folder), [one for one in canonical(drawn) if one])
+    codec = load_codec(record.folder)
+
+    def axes() -> dict[str, list]:
+        decoded = canonical([string.decode() for string in record.arrays["samples"][:2_000]])
+        plane = MoleculeView.principal(codec, [one for one in decoded if one])
+        return {"middle": plane.middle.tolist(), "axes": plane.axes.tolist()}
+
+    kept = record.keep("principal-plane", axes)
+    return MoleculeView(codec, torch.tensor(kept["middle"]), torch.tensor(kept["axes"]))
 
 
 def _space(through: tuple[str, str, str] | None) -> MoleculeView:
-    return _zinc_plane() if through is None else MoleculeView(_zinc_plane().codec, [], through)
+    plane = _zinc_plane()
+    return plane if through is None else MoleculeView.through(plane.codec, through)
 
 
 class MoleculeExplorer(ui.VBox):

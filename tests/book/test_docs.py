@@ -1,37 +1,40 @@
-"""Every public name says what it is; `make docs` builds without a warning."""
+"""Every public name says what it is."""
 
+import ast
 import importlib
-import inspect
-import re
 
-import pdoc
 import pytest
 from conftest import ROOT
 
-import ddvae
-
 FILES = sorted(path.relative_to(ROOT) for path in ROOT.glob("ddvae/**/*.py"))
 MODULES = ["ddvae", *(".".join(path.with_suffix("").parts) for path in FILES if path.name[0] != "_")]
-"""As in the Makefile."""
+
+
+def undocumented(source, public):
+    """Of the public names that the source defines, those without a docstring; a constant's follows it."""
+    body = ast.parse(source).body
+    silent = []
+    for node, after in zip(body, [*body[1:], None]):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            named, told = [node.name], ast.get_docstring(node)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            named = [target.id for target in targets if isinstance(target, ast.Name)]
+            told = isinstance(after, ast.Expr) and isinstance(getattr(after.value, "value", None), str)
+        else:
+            continue
+        silent += [name for name in named if name in public and not told]
+    return silent
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_public_names_are_documented(name):
-    vars(ddvae).update({one: getattr(ddvae, one) for one in ddvae.__all__})  # they are lazy
-    module = pdoc.doc.Module(importlib.import_module(name))
-    assert module.docstring
-    silent = [member.name for member in module.own_members if not member.docstring]
-    source = inspect.getsource(module.obj)
-    own = [
-        one
-        for one in getattr(module.obj, "__all__", ["main"])
-        if re.search(rf"^(def |class )?{one}\b", source, re.MULTILINE)
-    ]
-    assert [one for one in silent if one in own] == []
+    module = importlib.import_module(name)
+    assert module.__doc__
+    with open(module.__file__) as file:
+        assert undocumented(file.read(), getattr(module, "__all__", ["main"])) == []
 
 
-def test_pages_are_built(tmp_path):
-    """A warning is an error here, as in the Makefile."""
-    pdoc.render.configure(docformat="google", math=True)
-    pdoc.pdoc(*MODULES, output_directory=tmp_path)
-    assert len(list(tmp_path.glob("**/*.html"))) == len(MODULES) + 1
+def test_silent_names_are_found():
+    source = "A = 1\nA[0] = 2\nB = 2\n'''b'''\ndef f(): pass\nclass C:\n    '''c'''\nD: int = 3"
+    assert undocumented(source, ["A", "B", "C", "D", "f", "elsewhere"]) == ["A", "f", "D"]

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from conftest import ROOT
 
-from ddvae.book.notebooks import PAGES, chapters
+from ddvae.book.notebooks import PAGES, TUTORIALS, chapters
 from ddvae.experiments.preset import BUDGETS
 
 CHAPTERS = chapters()
@@ -26,10 +26,15 @@ def cells(path, kind="code"):
 
 
 def test_no_notebook_is_left_out():
-    """Every notebook of the repository is a chapter, and all that make test runs is below."""
-    tracked = {p for p in ROOT.glob("**/*.ipynb") if not {".venv", "reproduced"} & set(p.parts)}
+    """Every notebook is a chapter, a page or a tutorial, and all that make test runs is below."""
+    tracked = {
+        p
+        for p in ROOT.glob("**/*.ipynb")
+        if not {".venv", "reproduced", "site"} & set(p.relative_to(ROOT).parts)
+    }
     assert tracked == set(NOTEBOOKS)
-    assert sorted(p.stem for p in NOTEBOOKS) == sorted([*CHAPTERS, *PAGES])
+    names = [str(p.relative_to(ROOT / "notebooks").with_suffix("")) for p in NOTEBOOKS]
+    assert sorted(names) == sorted([*CHAPTERS, *PAGES, *TUTORIALS])
     numbers = [int(name[:2]) for name in CHAPTERS]
     assert numbers == sorted(set(numbers)) and numbers[0] == 1
 
@@ -61,6 +66,25 @@ def test_the_start_maps_all_chapters():
         assert f"]({name}.ipynb)" in text
     pictures = re.findall(r"\.\./(figures/[\w/.-]+(?:png|webp))", text)
     assert len(pictures) > len(CHAPTERS) and all((ROOT / picture).is_file() for picture in pictures)
+
+
+def test_the_start_has_findings_of_every_chapter_and_the_words_of_the_book():
+    text = "\n".join(cell.source for cell in cells(ROOT / "notebooks" / "00_start_here.ipynb", "markdown"))
+    findings = text[text.index("## Findings") : text.index("## The chapters")]
+    rows = re.findall(r"^\| .* \| \[(\d)\]\((\w+)\.ipynb\) \|$", findings, flags=re.M)
+    assert {name for _, name in rows} >= set(CHAPTERS) - {"00_from_scratch"}
+    assert all(int(name[:2]) == int(number) for number, name in rows)
+    glossary = set(re.findall(r"^\| (.*?) \|", text[text.index("## Glossary") :], flags=re.M))
+    assert {"budget", "preset", "nats", "released reading", "honest reading", "unit", "seed"} < glossary
+    assert {"recorded", "proposal", "FCD", "SNN"} < glossary
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_a_tutorial_is_short(name):
+    """Each of its parts is: ten to twenty lines of code that do something."""
+    code = [c.source for c in cells(ROOT / "notebooks" / f"{name}.ipynb")]
+    lines = [line for source in code for line in source.splitlines() if line and "import" not in line]
+    assert 10 <= len(lines) <= 50 and all(c.outputs for c in cells(ROOT / "notebooks" / f"{name}.ipynb")[-1:])
 
 
 @each

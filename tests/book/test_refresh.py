@@ -121,3 +121,18 @@ def test_a_cell_that_fails_changes_nothing(checkout):
     with pytest.raises(ValueError, match=told):
         refresh(("01_one",))
     assert files(checkout) == before
+
+
+def test_a_widget_leaves_its_film(checkout):
+    (checkout / "figures" / "widgets").mkdir()
+    (checkout / "figures" / "widgets" / "Film.webp").write_bytes(b"")
+    write(checkout, "import ipywidgets", "class Film(ipywidgets.VBox): pass", "Film()")
+    refresh(["01_one"])
+    (output,) = read(checkout).cells[1].outputs
+    assert set(output.data) == {"text/plain", "text/markdown"} and "(../figures/widgets/Film.webp)" in str(
+        output
+    )
+    write(checkout, "import ipywidgets", "ipywidgets.VBox()")
+    refresh(["01_one"])
+    (output,) = read(checkout).cells[1].outputs
+    assert output.data == {"text/plain": "VBox: a widget. Run this cell in JupyterLab to use it."}

@@ -246,6 +246,9 @@ def test_page_shows_figures_tables_and_provenance(tmp_path):
     page = index_page(tmp_path, [], tmp_path)
     assert ">1. One</a>" in page
     assert "A &lt;figure&gt;." in page and "seed 3" in page and "torch" in page and "01_one/fig.html" in page
+    assert page.index("01_one/fig.html") < page.index("A &lt;figure&gt;.")  # a caption is below
+    summary = page[: page.index("<h2")]
+    assert "1. One</a></td><td>smoke</td>" in summary and summary.count("<td>1</td>") == 2
     content = json.loads((tmp_path / "01_one" / "page.json").read_text())
     assert content["comparisons"][0]["paper"] == 86.1 and not list(tmp_path.glob("**/.*"))
 

@@ -18,7 +18,7 @@ from ddvae.cli import models
 from ddvae.experiments import molecule_runs
 from ddvae.experiments import runner as recorder
 from ddvae.optimization import search
-from ddvae.papers.dd_vae import readme_table as items
+from ddvae.papers.dd_vae import results_table as items
 
 MODEL = ROOT / "data" / "runs" / "moses-sweep-ddvae-triweight" / "seed1"
 

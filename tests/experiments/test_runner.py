@@ -11,7 +11,7 @@ from ddvae.experiments.bricks import Bricks
 from ddvae.experiments.preset import Recipe
 from ddvae.experiments.record import Record, read_record, recorded
 from ddvae.molecules.datasets import own_molecules
-from ddvae.papers.catalogue import PRESETS, find_preset, obtain
+from ddvae.papers.catalogue import find_preset, obtain
 from ddvae.training.annealed_objectives import AnnealedELBO
 from ddvae.training.settings import Settings
 
@@ -20,10 +20,27 @@ def train(name, *arguments, **options):
     return runner.train(find_preset(name), *arguments, **options)
 
 
+KINDS = (
+    "bricks-ddvae-tricube",
+    "bricks-vae-gaussian",
+    "bricks-layout-uniform",
+    "bricks-packed-cosine",
+    "bricks-switch-text",
+    "mnist-ddvae-upright",
+    "mnist-vae-gaussian",
+    "moses-large-ddvae-triweight",
+    "moses-variation-averaged",
+    "moses-variation-moments",
+    "zinc-ddvae-gaussian",
+    "zinc-vae-tricube",
+)
+"""One of each kind of data, model, objective and recipe; the chapters train most of the others."""
+
+
 @pytest.mark.slow
 @pytest.mark.by_itself
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_preset_trains_evaluates_and_is_read_back(name, tmp_path):
+@pytest.mark.parametrize("name", KINDS)
+def test_a_preset_trains_evaluates_and_is_read_back(name, tmp_path):
     trained = train(name, "smoke", seed=2, folder=tmp_path / "run", progress=False)
     record = read_record(tmp_path / "run")
     assert json.dumps(asdict(record), default=str) == json.dumps(asdict(trained), default=str)

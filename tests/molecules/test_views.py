@@ -70,7 +70,9 @@ def test_digits_at_quantiles_of_the_prior(name):
 @pytest.fixture(scope="module")
 def space():
     record = zinc_models()["DD-VAE (T)"]
-    return MoleculeView(load_codec(record.folder), [s.decode() for s in record.arrays["samples"][:200]])
+    return MoleculeView.principal(
+        load_codec(record.folder), [s.decode() for s in record.arrays["samples"][:200]]
+    )
 
 
 def test_the_plane_of_molecules(space):
@@ -94,7 +96,7 @@ def test_a_plane_around_a_molecule(space):
 
 def test_three_molecules_lie_on_their_plane(space):
     three = ("CC(=O)Nc1ccc(O)cc1", "COc1ccccc1", "CCN(CC)CC")
-    plane = MoleculeView(space.codec, [], through=three)
+    plane = MoleculeView.through(space.codec, three)
     codes = space.codec.encode(list(three))
     for string, code in zip(three, codes):
         torch.testing.assert_close(plane.code(plane.place(string)), code, atol=1e-4, rtol=0)

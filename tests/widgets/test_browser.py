@@ -179,9 +179,9 @@ def test_in_jupyterlab(view, lab, title):
     view.look(view.kind.__name__)
     view.choose_all()
     random = np.random.default_rng(1)
-    view.walk(20, random)
+    view.walk(10, random)
     before = lab.kernel(), view.heap()
-    answers(view, view.walk(50, random))
+    answers(view, view.walk(25, random))
     after, limits = (lab.kernel(), view.heap()), (60e6, 20e6)  # a process gives little back
     for name, then, now, limit in zip(("kernel", "page"), before, after, limits):
         assert now - then < limit, f"the {name} grew by {(now - then) / 1e6:.0f} MB"
@@ -204,7 +204,7 @@ def test_the_served_page(browser, tmp_path):
             view.settle()
             assert view.page.get_by_role("alert").count() == 0
             answers(view, view.copied())
-            answers(view, view.walk(8, random))
+            answers(view, view.walk(4, random))
             view.picture(f"page-{i + 1}")
         stranger = browser.new_context().new_page()
         stranger.goto(f"http://127.0.0.1:{server.port}/")
