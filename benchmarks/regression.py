@@ -1,4 +1,4 @@
-"""The sparse process on ZINC's codes against gpytorch's variational one: seconds, log-likelihood, RMSE.
+"""The sparse Gaussian process on ZINC's codes against gpytorch's variational one: seconds, LL, RMSE.
 
 RMSE also without each one's worst hundredth of molecules, and which share of these has a ring beyond six
 atoms: the score falls by whole units there, and few molecules are so.

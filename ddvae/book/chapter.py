@@ -99,18 +99,22 @@ class Chapter:
         if self.folder is None:
             return
         contents = {
-            "csv": frame.map(_significant).to_csv(index=False),
+            "csv": _csv(frame),
             "md": rounded.astype(object)
             .where(rounded.notna(), None)
             .to_markdown(index=False, floatfmt=f".{digits}f", missingval="–"),
             "tex": rounded.to_latex(index=False, float_format=f"%.{digits}f", escape=True),
         }
-        for kind, content in contents.items():
-            with replace_file(self.folder / f"{name}.{kind}") as path:
-                path.write_text(content)
-        files = [f"{name}.{kind}" for kind in contents]
+        files = self._write(name, contents)
         shown = rounded.to_html(index=False, border=0, float_format=f"{{:.{digits}f}}".format, na_rep="–")
         self._record({"kind": "table", "name": name, "caption": caption, "files": files, "html": shown})
+
+    def keep(self, frame: "pandas.DataFrame", name: str, caption: str) -> None:
+        """Saves a table that is too long for the page as CSV, and shows its caption alone."""
+        self._caption(f"{caption} {len(frame):,} rows, in {name}.csv.")
+        if self.folder is not None:
+            files = self._write(name, {"csv": _csv(frame)})
+            self._record({"kind": "table", "name": name, "caption": caption, "files": files, "html": ""})
 
     def compare(
         self,
@@ -132,6 +136,14 @@ class Chapter:
 
         display({"text/markdown": f"*{text}*", "text/plain": text}, raw=True)
 
+    def _write(self, name: str, contents: Mapping[str, str]) -> list[str]:
+        """Writes contents by kind of file; returns the names of the files."""
+        assert self.folder is not None
+        for kind, content in contents.items():
+            with replace_file(self.folder / f"{name}.{kind}") as path:
+                path.write_text(content)
+        return [f"{name}.{kind}" for kind in contents]
+
     def _record(self, item: dict[str, Any]) -> None:
         if self.folder is None:
             return
@@ -149,6 +161,10 @@ def _whole(column: Any) -> bool:
 def _rounded(cell: Any, digits: int) -> Any:
     """A float rounded, never to -0.0, for whether a difference of nothing has a sign is chance."""
     return round(cell, digits) + 0.0 if isinstance(cell, float) else cell
+
+
+def _csv(frame: "pandas.DataFrame") -> str:
+    return frame.map(_significant).to_csv(index=False)
 
 
 def _significant(cell: Any) -> Any:

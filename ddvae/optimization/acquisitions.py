@@ -203,7 +203,7 @@ ACQUISITIONS: dict[str, Callable[[View, int], Tensor]] = {
 
 
 class _Surrogate(Model):
-    """The process as botorch takes it, with codes believed to turn out as predicted.
+    """The Gaussian process as botorch takes it, with codes believed to turn out as predicted.
 
     Such a belief leaves the mean as it is and takes variance away.
     """

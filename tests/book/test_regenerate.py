@@ -281,6 +281,18 @@ def test_tables_hold_no_digit_that_depends_on_the_machine(tmp_path, capsys):
     ]
 
 
+def test_a_long_table_is_kept_and_not_shown(tmp_path, capsys):
+    frame = pd.DataFrame({"smiles": ["C" * n for n in range(1, 51)], "score": [1 / 3] * 50})
+    chapter = Chapter("01_one", "smoke", tmp_path)
+    chapter.keep(frame, "long", "All chains.")
+    assert "CCC" not in capsys.readouterr().out
+    assert [path.name for path in (tmp_path / "01_one").glob("long.*")] == ["long.csv"]
+    assert (tmp_path / "01_one" / "long.csv").read_text().splitlines()[:2] == ["smiles,score", "C,0.333333"]
+    page = index_page(tmp_path, [], tmp_path)
+    assert "All chains." in page and 'href="01_one/long.csv"' in page and "CCC" not in page
+    Chapter("01_one", "smoke").keep(frame, "long", "All chains.")  # without a folder nothing is written
+
+
 def test_a_chapter_needs_no_repository(tmp_path, monkeypatch):
     monkeypatch.setattr(locations, "repository", lambda: None)
     chapter = Chapter("01_one", "smoke", tmp_path)

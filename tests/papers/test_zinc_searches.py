@@ -57,13 +57,13 @@ def test_a_search_leaves_nothing_where_few_molecules_are_known(coded):
 def test_what_is_whole_is_kept(coded, tmp_path, monkeypatch):
     record = dataclasses.replace(coded.record, folder=tmp_path)
     whole = dataclasses.replace(coded, record=record, whole=True)
-    run_search(whole, "prior draws, 38 atoms", 2, rounds=1, batch=3)  # another search
-    assert on_record(record, "prior draws, 38 atoms") == {}
-    short = dataclasses.replace(SEARCHES["prior draws, 38 atoms"], rounds=1, batch=3)
-    monkeypatch.setitem(SEARCHES, "prior draws, 38 atoms", short)
-    found = run_search(whole, "prior draws, 38 atoms", 2)
+    run_search(whole, "prior samples, 38 atoms", 2, rounds=1, batch=3)  # another search
+    assert on_record(record, "prior samples, 38 atoms") == {}
+    short = dataclasses.replace(SEARCHES["prior samples, 38 atoms"], rounds=1, batch=3)
+    monkeypatch.setitem(SEARCHES, "prior samples, 38 atoms", short)
+    found = run_search(whole, "prior samples, 38 atoms", 2)
     assert found["seconds"] > 0 and found["provenance"]["torch"] == metadata.version("torch")
-    assert on_record(record, "prior draws, 38 atoms") == {2: found}
+    assert on_record(record, "prior samples, 38 atoms") == {2: found}
     assert {row["round"] for row in found["proposed"]} == {1}
     judged = regression(whole, 1)
     assert on_record(record, "regression") == {1: judged}

@@ -49,7 +49,7 @@ SEARCHES: dict[str, Search] = {
     "trust region, 38 atoms": Search(max_heavy_atoms=38),
     "log EI, 38 atoms": Search(acquisition="log-ei", max_heavy_atoms=38),
     "local steps, 38 atoms": Search(acquisition="local", max_heavy_atoms=38),
-    "prior draws, 38 atoms": Search(acquisition="prior", max_heavy_atoms=38),
+    "prior samples, 38 atoms": Search(acquisition="prior", max_heavy_atoms=38),
     "uniform in the box, 38 atoms": Search(acquisition="uniform", max_heavy_atoms=38),
 }
 """Searches by name; the last three use no model of the score."""
@@ -176,13 +176,13 @@ def unseen(coded: Coded, seed: int) -> dict[str, float]:
 
 
 def decodes(coded: Coded, seed: int) -> dict[str, dict[str, float]]:
-    """Regression of the score of what codes decode to: greedily, and drawn token by token.
+    """Regression on codes of the scores of their molecules, decoded greedily and token by token at random.
 
     Codes that either way gives no molecule are left out, the same for both.
 
     Args:
         coded: A model's molecules; the codes of 10,000 at random are decoded.
-        seed: Of the molecules, the draws and the split.
+        seed: Of the molecules, the random decoding and the split.
 
     Returns:
         By way ("greedy", "drawn"): valid, share of codes that decode to a molecule; same, share that decode

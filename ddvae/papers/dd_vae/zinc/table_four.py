@@ -1,12 +1,12 @@
 """Table 4 and chapter 6's other tables, from what searches found: by model, then by kind, then by seed."""
 
+import math
 from collections.abc import Iterable, Sequence
-
-import numpy as np
 
 from ....book.comparison import cells
 from ....book.statistics import mean, spread
 from ....experiments.record import Record
+from ....molecules.chemistry import heavy_atoms
 from ..printed import PRINTED
 
 __all__ = [
@@ -16,7 +16,9 @@ __all__ = [
     "decode_table",
     "held_out_table",
     "ours",
+    "round_table",
     "search_table",
+    "seed_table",
     "table_four",
     "values_of",
 ]
@@ -25,6 +27,8 @@ KEYS = cells(PRINTED, "Table 4")
 """Of its numbers in `PRINTED`, by model and column."""
 TOP_THREE = ("top 1", "top 2", "top 3")
 """Columns of the best molecules."""
+LARGEST = 38
+"""Heavy atoms of ZINC's largest molecule."""
 _FIT = {"LL": "log_likelihood", "RMSE": "rmse"}
 
 
@@ -36,6 +40,8 @@ def best_molecules(runs: Iterable[dict]) -> list[tuple[float, str]]:
 def table_four(models: dict[str, Record], fits: dict[str, dict], searches: dict[str, dict]) -> list[dict]:
     """Table 4 as this companion finds it, the paper's row under each of ours.
 
+    The best molecules are of the published searches of all seeds together, as the released code takes them.
+
     Args:
         models: Records by row of Table 4.
         fits: Of each, what `codes.regression` returns, by seed.
@@ -43,24 +49,25 @@ def table_four(models: dict[str, Record], fits: dict[str, dict], searches: dict[
     """
     rows: list[dict[str, object]] = []
     for title, record in models.items():
-        here, values = list(fits[title].values()), values_of(record, fits[title], searches[title])
+        here = list(fits[title].values())
         row = {"model": title, "splits": len(here)} | {
             "reconstruction (%)": record.results["sequence_accuracy"],
             "KL (nats)": record.results["kl_nats"],
             "valid (%)": record.results["valid"],
             "valid or empty (%)": record.results["valid_or_empty"],
         }
-        best = {column: values[column][0] for column in TOP_THREE if column in values}
+        together = best_molecules(searches[title].get("published", {}).values())
+        best = {column: value for column, (value, _) in zip(TOP_THREE, together)}
         rows.append(row | _fitted(here) | best)
-        rows.append({"model": "  in the paper", **_printed_row(title)})
-        rows.append({"model": "  a constant, same splits", **_fitted(here, "constant ")})
+        rows.append({"model": "  in the paper", "splits": 10, **_printed_row(title)})
+        rows.append({"model": "  a constant", "splits": len(here), **_fitted(here, "constant ")})
     return rows
 
 
 def values_of(record: Record, fits: dict[int, dict], searches: dict[str, dict]) -> dict[str, list[float]]:
-    """A model's row of Table 4 by column: one number, or one a split; without a search no best molecules.
+    """A model's row of Table 4 by column: one number, one a split, or one a seed of the published search.
 
-    The best molecules are of the published searches of all seeds together, as the released code takes them.
+    The best three scores are each search's own; a column that no search fills is missing.
 
     Args:
         record: The model's.
@@ -73,18 +80,23 @@ def values_of(record: Record, fits: dict[int, dict], searches: dict[str, dict]) 
         "valid or empty (%)": [results["valid_or_empty"]],
     }
     values |= {name: [fit[key] for fit in fits.values()] for name, key in _FIT.items()}
-    best = best_molecules(searches.get("published", {}).values())
-    return values | {column: [value] for column, (value, _) in zip(TOP_THREE, best)}
+    each = [best_molecules([run]) for run in searches.get("published", {}).values()]
+    for i, column in enumerate(TOP_THREE):
+        found = [best[i][0] for best in each if len(best) > i]
+        values |= {column: found} if found else {}
+    return values
 
 
-def ours(models: dict[str, Record], fits: dict[str, dict], searches: dict[str, dict]) -> dict[str, float]:
-    """Table 4's numbers by key of `PRINTED`.
+def ours(
+    models: dict[str, Record], fits: dict[str, dict], searches: dict[str, dict]
+) -> dict[str, list[float]]:
+    """Table 4's numbers by key of `PRINTED`, as `values_of` gives them.
 
     Args:
         models, fits, searches: As in `table_four`.
     """
     return {
-        KEYS[title, column]: mean(values)
+        KEYS[title, column]: values
         for title, record in models.items()
         for column, values in values_of(record, fits[title], searches[title]).items()
     }
@@ -105,25 +117,80 @@ def search_table(searches: dict[str, dict]) -> list[dict]:
             row = {"model": title, "search": kind, "seeds": len(every), "codes": mean(map(len, every))}
             row |= {"molecules": mean(found), "new, scored": sum(map(len, scored)) / len(every)}
             row |= {"predicted": mean(line["mean"] for lines in scored for line in lines)}
-            row |= {"came": mean(line["score"] for lines in scored for line in lines)}
+            row |= {"true": mean(line["score"] for lines in scored for line in lines)}
             best = [max(line["score"] for line in lines) for lines in scored]
-            rows.append(row | {"best a seed": spread(best, ".2f", ".2f"), "best": max(best, default=np.nan)})
+            row |= {"best of a seed": spread(best, ".2f", ".2f"), "best of all": max(best, default=math.nan)}
+            rows.append(row)
     return rows
 
 
-def held_out_table(searches: dict[str, dict]) -> list[dict]:
-    """A row a model and search: LL and RMSE on the held-out tenth before and after it.
+def round_table(
+    now: dict[str, list[dict]], package: dict[str, list[dict]], recorded: dict[str, list[list[dict]]]
+) -> list[dict]:
+    """A row an acquisition and quantity of first rounds, computed in two ways and recorded.
 
     Args:
-        searches: See `table_four`.
+        now, package: Rows by acquisition, a proposed code each: status, mean (predicted) and score.
+        recorded: The same of recorded searches, one list a seed, of which the first round counts.
+    """
+    rows = []
+    for name in now:
+        first = [_round([row for row in every if row["round"] == 1]) for every in recorded.get(name, [])]
+        for quantity, value in _round(now[name]).items():
+            seeds = [one[quantity] for one in first if not math.isnan(one[quantity])]
+            row = {"acquisition": name, "quantity": quantity, "cells, now": value}
+            row |= {"package, now": _round(package[name])[quantity], "recorded": spread(seeds, ".2f", ".2f")}
+            rows.append(row | {"seeds": len(seeds), "cells less recorded": value - mean(seeds)})
+    return rows
+
+
+def _round(rows: list[dict]) -> dict[str, float]:
+    scores = [row["score"] for row in rows if row["status"] == "scored"]
+    molecules = mean(row["status"] != "invalid" for row in rows)
+    predicted = mean(row["mean"] for row in rows)
+    return {
+        "molecules (%)": 100 * molecules,
+        "predicted": predicted,
+        "true": mean(scores),
+        "best": max(scores, default=math.nan),
+    }
+
+
+def seed_table(runs: dict[int, dict]) -> list[dict]:
+    """A row a seed: codes, molecules scored, the best one with its size, and the best of ZINC's sizes.
+
+    Args:
+        runs: Of one search, by seed.
+    """
+    rows = []
+    for seed, run in runs.items():
+        best = best_molecules([run])
+        sizes = heavy_atoms(string for _, string in best)
+        row: dict[str, float] = {"seed": seed, "codes": len(run["proposed"]), "molecules scored": len(best)}
+        row |= {"best score": best[0][0], "its heavy atoms": sizes[0]} if best else {}
+        within = [value for (value, _), size in zip(best, sizes) if size <= LARGEST]
+        rows.append(row | {f"best up to {LARGEST} atoms": max(within, default=math.nan)})
+    return rows
+
+
+def held_out_table(fits: dict[str, dict], searches: dict[str, dict]) -> list[dict]:
+    """A row a model and search: LL and RMSE on a held-out tenth, means over the search's own splits.
+
+    The Gaussian process has its variance free as in Table 4, or capped as searches have it, then before the
+    search and after it.
+
+    Args:
+        fits, searches: See `table_four`.
     """
     rows = []
     for title, kinds in searches.items():
         for kind, runs in kinds.items():
-            row = {"model": title, "search": kind, "seeds": len(runs)}
+            both = [seed for seed in runs if seed in fits[title]]
+            row = {"model": title, "search": kind, "splits": len(both)}
             for name, key in _FIT.items():
+                row[f"{name} free"] = mean(fits[title][seed][key] for seed in both)
                 for when in ("before", "after"):
-                    row[f"{name} {when}"] = mean(run["held_out"][when][key] for run in runs.values())
+                    row[f"{name} capped, {when}"] = mean(runs[seed]["held_out"][when][key] for seed in both)
             rows.append(row)
     return rows
 
@@ -138,9 +205,9 @@ def decode_table(decoded: dict[str, dict]) -> list[dict]:
     for title, runs in decoded.items():
         if not runs:
             continue
-        for way in ("greedy", "drawn"):
+        for way, name in (("greedy", "greedily"), ("drawn", "token by token at random")):
             here = [run[way] for run in runs.values()]
-            row: dict[str, object] = {"model": title, "decoded": way, "seeds": len(here)}
+            row: dict[str, object] = {"model": title, "decoded": name, "seeds": len(here)}
             row |= {"valid (%)": 100 * mean(one["valid"] for one in here)}
             row |= {"same (%)": 100 * mean(one["same"] for one in here)}
             row |= {"codes": mean(one.get("codes", 0) for one in here)}
@@ -156,8 +223,9 @@ def _scored(run: dict) -> list[dict]:
 
 
 def _printed_row(title: str) -> dict:
-    row = {column: PRINTED[key].value for (model, column), key in KEYS.items() if model == title}
-    return row | {name: f"{row[name]:.3f}" for name in _FIT}
+    printed = {column: PRINTED[key] for (model, column), key in KEYS.items() if model == title}
+    fitted = {name: f"{printed[name].value:.3f} ± {printed[name].deviation:.3f}" for name in _FIT}
+    return {column: one.value for column, one in printed.items()} | fitted
 
 
 def _fitted(fits: Sequence[dict], prefix: str = "") -> dict[str, str]:
