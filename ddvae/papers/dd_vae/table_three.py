@@ -214,8 +214,8 @@ def table_three_rows(curves: Curves, size: str = "") -> list[dict]:
     values, valid, rows = table_three(curves), table_three(curves, ["valid"]), []
     for method, found in curves.items():
         here = {cell: one for cell, one in values.items() if cell.method == method}
-        row = {"method": f"{method}, {size}" if size else method, "seeds": len(found)}
-        row |= {"n": max(row["n"] for run in found for row in run)}
+        row: dict = {"method": f"{method}, {size}" if size else method, "seeds": len(found)}
+        row["n"] = max(row["n"] for run in found for row in run)
         row["valid 80 % (%)"] = f"{100 * mean(valid[Cell(method, 'valid', 0.8)]):.1f}"
         rows.append(row | {cell.column: spread(one, ".3f", ".3f") for cell, one in here.items()})
         rows.append({"method": "  in the paper"} | {cell.column: _printed(cell) for cell in here})
@@ -268,8 +268,8 @@ def contest(curves: Curves, seeds: Curves | None = None) -> list[dict]:
             row |= {name: spread(one, ".3f", ".3f") for name, one in zip(("VAE", "DD-VAE"), pair)}
             difference, counts = mean(pair[1]) - mean(pair[0]), (len(pair[0]), len(pair[1]))
             apart = noise(curves if seeds is None else seeds, cell.metric, cell.level, counts)
-            row |= {"DD-VAE - VAE": difference, "noise": apart, "better": _better(cell, difference)}
-            rows.append(row | {"beyond noise": _beyond(difference, apart)})
+            verdict = {"better": _better(cell, difference), "beyond noise": _beyond(difference, apart)}
+            rows.append(row | {"DD-VAE - VAE": difference, "noise": apart} | verdict)
     return rows
 
 
