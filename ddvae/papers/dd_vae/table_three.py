@@ -269,7 +269,7 @@ def contest(curves: Curves, seeds: Curves | None = None) -> list[dict]:
             difference, counts = mean(pair[1]) - mean(pair[0]), (len(pair[0]), len(pair[1]))
             apart = noise(curves if seeds is None else seeds, cell.metric, cell.level, counts)
             verdict = {"better": _better(cell, difference), "beyond noise": _beyond(difference, apart)}
-            rows.append(row | {"DD-VAE - VAE": difference, "noise": apart} | verdict)
+            rows.append({**row, "DD-VAE - VAE": difference, "noise": apart, **verdict})
     return rows
 
 
