@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-__all__ = ["Pair", "amount", "effect_of", "mean", "spread"]
+__all__ = ["Pair", "amount", "effect_of", "mean", "pooled", "spread"]
 
 
 def mean(values: Iterable[float]) -> float:
@@ -20,6 +20,18 @@ def spread(values: Sequence[float], mean: str = ".4g", deviation: str = ".2g") -
         return "–"
     more = f" ± {statistics.stdev(values):{deviation}}" if len(values) > 1 else ""
     return f"{statistics.fmean(values):{mean}}{more}"
+
+
+def pooled(groups: Iterable[Sequence[float]]) -> tuple[float, int]:
+    """Standard deviation within groups, taken as the same for all, and its degrees of freedom; NaN if none.
+
+    >>> pooled([[1.0, 3.0], [5.0, 7.0], [4.0]])
+    (1.4142135623730951, 2)
+    """
+    several = [group for group in groups if len(group) > 1]
+    freedom = sum(len(group) - 1 for group in several)
+    squares = sum((len(group) - 1) * statistics.variance(group) for group in several)
+    return (math.sqrt(squares / freedom) if freedom else math.nan), freedom
 
 
 class Pair(NamedTuple):

@@ -1,4 +1,4 @@
-"""Molecules drawn: curves of training, maps of a latent space, searches in it."""
+"""Figures of molecules: curves of training, maps of a latent space, searches in it."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -88,8 +88,8 @@ def property_histograms(
         samples, reference: (N,) values by property.
         units: Axis titles by property.
     """
-    fig = figure(1, len(units), width=1080, height=320, horizontal_spacing=0.05)
-    looks = (("test set", reference, COLOURS[7]), ("decoded prior draws", samples, COLOURS[0]))
+    fig = figure(1, len(units), width=960, height=320, horizontal_spacing=0.06)
+    looks = (("test set", reference, COLOURS[7]), ("decoded samples", samples, COLOURS[0]))
     for column, (key, title) in enumerate(units.items(), start=1):
         low, high = np.nanpercentile(np.concatenate([samples[key], reference[key]]), [0.2, 99.8])
         edges = np.linspace(low, high, 41)

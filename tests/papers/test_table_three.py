@@ -12,6 +12,7 @@ from ddvae.papers.dd_vae.printed import PRINTED
 from ddvae.papers.dd_vae.table_three import (
     averages,
     contest,
+    noise,
     ours,
     small_runs,
     table_runs,
@@ -64,14 +65,15 @@ def test_table_three_and_the_papers_rows():
     vae, printed, ddvae, _ = table_three_rows(CURVES)
     assert vae["valid 80 % (%)"] == "50.0"
     assert (vae["method"], vae["seeds"], vae["n"], vae["FCD/Test 70 %"]) == ("VAE (T)", 1, 100, "2.000")
-    assert printed["FCD/Test 90 %"] == "0.753" and vae["FCD/Test 90 %"] == "–"
+    assert printed["FCD/Test 90 %"] == "0.753 ± 0.019" and vae["FCD/Test 90 %"] == "–"
     assert ddvae["FCD/Test 80 %"] == "4.000 ± 0.707" and ddvae["SNN/Test 70 %"] == "0.500 ± 0.141"
+    assert table_three_rows(CURVES, "small")[0]["method"] == "VAE (T), small"
 
 
 def test_ours_are_printed_numbers_keys():
     found = ours(CURVES)
     assert set(found) <= set(PRINTED) and len(found) == 8
-    assert found["moses.ddvae.triweight.fcd.80"] == 4
+    assert found["moses.ddvae.triweight.fcd.80"] == [3.5, 4.5]
 
 
 def test_the_better_one_of_each_pair():
@@ -84,6 +86,23 @@ def test_the_better_one_of_each_pair():
         ("SNN/Test", "80"): "DD-VAE",
         ("SNN/Test", "90"): "–",
     }
+
+
+def test_noise_is_a_two_sided_interval_of_pooled_seeds():
+    """At 80 % the two seeds of DD-VAE (T) deviate by 0.707; Student's t of one degree is 12.7."""
+    assert noise(CURVES, "FCD/Test", 0.8) == pytest.approx(12.7062 * math.sqrt(0.5) * math.sqrt(2), rel=1e-5)
+    assert noise(CURVES, "FCD/Test", 0.8, (2, 2)) == pytest.approx(12.7062 * math.sqrt(0.5), rel=1e-5)
+    assert math.isnan(noise({"VAE (T)": CURVES["VAE (T)"]}, "FCD/Test", 0.8))
+    assert math.isnan(noise(CURVES, "FCD/Test", 0.8, (0, 1)))
+
+
+def test_a_difference_is_beyond_noise_where_seeds_are_closer():
+    close = {"DD-VAE (T)": [[checkpoint(0.8, 3.0 + shift, 0.4)] for shift in (0.0, 0.001)]}
+    beyond = {
+        (row["metric"], row["accuracy (%)"]): row["beyond noise"] for row in contest(CURVES, seeds=close)
+    }
+    assert beyond["FCD/Test", "80"] == "yes" and beyond["FCD/Test", "70"] == "–"
+    assert {row["beyond noise"] for row in contest(CURVES) if row["accuracy (%)"] == "80"} == {"no"}
 
 
 def test_variations():

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ...book.comparison import cells
-from ...book.statistics import mean, spread
+from ...book.statistics import mean, pooled, spread
 from ...experiments.molecule_runs import curve, from_most_accurate
 from ...experiments.record import Record, recorded_methods
 from ...experiments.runner import obtain
@@ -26,6 +26,7 @@ __all__ = [
     "averages",
     "contest",
     "curves_of",
+    "noise",
     "ours",
     "small_runs",
     "table_runs",
@@ -203,26 +204,60 @@ def _average(curves: Sequence[list[dict]], metric: str) -> tuple[np.ndarray, np.
     return levels[known], np.nanmean(found[:, known], axis=0)
 
 
-def table_three_rows(curves: Curves) -> list[dict]:
-    """Table 3 as this companion finds it, the paper's row under each of ours; n strings a checkpoint."""
+def table_three_rows(curves: Curves, size: str = "") -> list[dict]:
+    """Table 3 as this companion finds it, the paper's row under each of ours; n strings a checkpoint.
+
+    Args:
+        curves: By method.
+        size: Of the models, such as "small", which the names of our rows then tell.
+    """
     values, valid, rows = table_three(curves), table_three(curves, ["valid"]), []
     for method, found in curves.items():
         here = {cell: one for cell, one in values.items() if cell.method == method}
-        row = {"method": method, "seeds": len(found), "n": max(row["n"] for run in found for row in run)}
+        row: dict = {"method": f"{method}, {size}" if size else method, "seeds": len(found)}
+        row["n"] = max(row["n"] for run in found for row in run)
         row["valid 80 % (%)"] = f"{100 * mean(valid[Cell(method, 'valid', 0.8)]):.1f}"
         rows.append(row | {cell.column: spread(one, ".3f", ".3f") for cell, one in here.items()})
-        printed = {cell.column: f"{PRINTED[cell.key].value:.3f}" for cell in here}
-        rows.append({"method": "  in the paper"} | printed)
+        rows.append({"method": "  in the paper"} | {cell.column: _printed(cell) for cell in here})
     return rows
 
 
-def ours(curves: Curves) -> dict[str, float]:
-    """Means over seeds by key of `PRINTED`, levels that no run reaches left out."""
-    return {cell.key: mean(values) for cell, values in table_three(curves).items() if values}
+def _printed(cell: Cell) -> str:
+    printed = PRINTED[cell.key]
+    return f"{printed.value:.3f} ± {printed.deviation:.3f}"
 
 
-def contest(curves: Curves) -> list[dict]:
-    """VAE against DD-VAE with the same proposals at each level: a row a kernel, metric and level."""
+def ours(curves: Curves) -> dict[str, list[float]]:
+    """Values by key of `PRINTED`, one a seed, levels that no run reaches left out."""
+    return {cell.key: values for cell, values in table_three(curves).items() if values}
+
+
+def noise(curves: Curves, metric: str, level: float, counts: tuple[int, int] = (1, 1)) -> float:
+    """How far two means over seeds lie apart by chance: half of the 95 % interval of their difference.
+
+    By Student's t from the deviation over seeds, taken as the same for all methods; NaN if none has several.
+
+    Args:
+        curves: By method, those with several seeds.
+        metric, level: A place in Table 3.
+        counts: Seeds of either mean.
+    """
+    from scipy.stats import t
+
+    values = table_three(curves, [metric])
+    deviation, freedom = pooled(values[Cell(method, metric, level)] for method in curves)
+    if not (freedom and all(counts)):
+        return math.nan
+    return float(t.ppf(0.975, freedom) * deviation * math.sqrt(sum(1 / count for count in counts)))
+
+
+def contest(curves: Curves, seeds: Curves | None = None) -> list[dict]:
+    """VAE against DD-VAE with the same proposals at each level: a row a kernel, metric and level.
+
+    Args:
+        curves: By method.
+        seeds: Curves that tell how far seeds lie apart (see `noise`); None for the same.
+    """
     values, rows = table_three(curves), []
     for vae, ddvae in (("VAE (G)", "DD-VAE (G)"), ("VAE (T)", "DD-VAE (T)")):
         if vae not in curves or ddvae not in curves:
@@ -231,13 +266,20 @@ def contest(curves: Curves) -> list[dict]:
             pair = values[cell], values[cell._replace(method=ddvae)]
             row = {"proposals": vae[-2], "metric": cell.metric, "accuracy (%)": f"{100 * cell.level:.0f}"}
             row |= {name: spread(one, ".3f", ".3f") for name, one in zip(("VAE", "DD-VAE"), pair)}
-            rows.append(row | {"better": _better(cell, *map(mean, pair))})
+            difference, counts = mean(pair[1]) - mean(pair[0]), (len(pair[0]), len(pair[1]))
+            apart = noise(curves if seeds is None else seeds, cell.metric, cell.level, counts)
+            verdict = {"better": _better(cell, difference), "beyond noise": _beyond(difference, apart)}
+            rows.append({**row, "DD-VAE - VAE": difference, "noise": apart, **verdict})
     return rows
 
 
-def _better(cell: Cell, vae: float, ddvae: float) -> str:
-    gain = vae - ddvae if PRINTED[cell.key].better == "lower" else ddvae - vae
+def _better(cell: Cell, difference: float) -> str:
+    gain = -difference if PRINTED[cell.key].better == "lower" else difference
     return "–" if math.isnan(gain) else "DD-VAE" if gain >= 0 else "VAE"
+
+
+def _beyond(difference: float, apart: float) -> str:
+    return "–" if math.isnan(difference + apart) else "yes" if abs(difference) > apart else "no"
 
 
 def variation_rows(runs: Mapping[str, Record], curves: Mapping[str, list[dict]]) -> list[dict]:
