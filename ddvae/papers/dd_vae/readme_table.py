@@ -109,15 +109,7 @@ def _mathematics() -> list[Item]:
             "agrees" if agree == len(kl) else "differs",
             first,
         ),
-        Item(
-            "Figure 2: diagram of the relaxed objective",
-            "02_relaxed_argmax",
-            "a diagram",
-            "not redrawn, its objective derived",
-            "any",
-            "–",
-            second,
-        ),
+        Item("Figure 2: the relaxed objective", "02_relaxed_argmax", "drawn", "drawn", "any", "–", second),
         Item("Figure 4: relaxed indicator", "02_relaxed_argmax", "drawn", "drawn", "any", "–", second),
         Item(
             "Theorem 1: power of 1 / log(1/τ), error at τ → 0",
