@@ -12,6 +12,7 @@ from PIL import Image
 
 from ddvae.figures import export
 from ddvae.figures import style as plots
+from ddvae.figures.diagrams import ProposalPair, proposal_pairs, relaxed_objective
 from ddvae.figures.intervals import interval_rows
 from ddvae.figures.latent_planes import picture
 from ddvae.molecules.chemistry import draw_grid
@@ -100,3 +101,28 @@ def test_a_palette_keeps_rare_colours():
     exact, few = (np.asarray(Image.open(io.BytesIO(one)).convert("RGB")).astype(int) for one in (png, small))
     assert np.abs(few - exact).max() < 25 and len(np.unique(few.reshape(-1, 3), axis=0)) <= 128
     assert len(small) < len(png) / 2
+
+
+def test_proposals_that_touch_have_nothing_in_common():
+    z = np.linspace(-3, 3, 601)
+    boxes = np.stack([np.where(abs(z - loc) < 1, 0.5, 0) for loc in (-1, 1)])
+    bells = np.exp(-((z - [[-1], [1]]) ** 2))
+    pairs = [
+        ProposalPair(title, z, densities, (-1, 1), scale, title)
+        for title, densities, scale in (("bells", bells, None), ("boxes", boxes, 1.0))
+    ]
+    fig = proposal_pairs(pairs)
+    filled = [trace for trace in fig.data if trace.fill == "tozeroy"]
+    assert filled[0].y.max() > 0.3 and filled[1].y.max() == 0 and filled[1].xaxis == "x2"
+    assert sum(trace.mode == "lines+markers" for trace in fig.data) == 2  # supports, of the boxes alone
+
+
+def test_the_diagram_of_the_objective_is_whole_within_its_frame():
+    fig = relaxed_objective()
+    (left, right), (low, high) = fig.layout.xaxis.range, fig.layout.yaxis.range
+    assert fig.layout.width <= 1000
+    for shape in fig.layout.shapes:
+        assert left <= min(shape.x0, shape.x1) and max(shape.x0, shape.x1) <= right
+        assert low <= min(shape.y0, shape.y1) and max(shape.y0, shape.y1) <= high
+    told = " ".join(note.text for note in fig.layout.annotations)
+    assert all(word in told for word in ("encoder", "proposal", "code", "scores", "relaxed argmax", "Eq. 13"))
