@@ -90,7 +90,9 @@ class Chapter:
         """
         from IPython.display import display
 
-        frame = frame.astype({column: "Int64" for column in frame if _whole(frame[column])})
+        frame = frame.assign(
+            **{column: frame[column].round().astype("Int64") for column in frame if _whole(frame[column])}
+        )
         rounded = frame.round(digits).map(lambda cell: _rounded(cell, digits))
         styled = rounded.style.hide(axis="index").format(precision=digits, na_rep="–").set_uuid(name)
         plain = rounded.to_string(index=False, na_rep="–")  # in place of the style's address in memory
@@ -155,7 +157,11 @@ class Chapter:
 
 def _whole(column: Any) -> bool:
     """Whether a column of floats holds whole numbers alone, as means of counts are."""
-    return column.dtype.kind == "f" and column.notna().any() and (column.dropna() % 1 == 0).all()
+    return (
+        column.dtype.kind == "f"
+        and column.notna().any()
+        and (column.dropna().round(_DECIMALS) % 1 == 0).all()
+    )
 
 
 def _rounded(cell: Any, digits: int) -> Any:

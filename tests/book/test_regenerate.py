@@ -275,8 +275,8 @@ def test_tables_hold_no_digit_that_depends_on_the_machine(tmp_path, capsys):
     assert shown[0] == shown[1]
     assert (tmp_path / "01_one" / "t.csv").read_text().splitlines() == [
         "value,single,difference,mixed,molecules,steps",
-        "0.333333,0.333333,0.0,0.333333,1584663,1584663.0",
-        "142857.0,142857.0,1.0,–,2,2.0",
+        "0.333333,0.333333,0,0.333333,1584663,1584663",
+        "142857.0,142857.0,1,–,2,2",
         "4.21171e-06,2.0,,3,3,",
     ]
 
