@@ -95,16 +95,16 @@ def launch(driver):
 
 
 def differing(shown, expected):
-    """Share of blocks of 4 x 4 pixels whose mean colour differs by more than 40 of 255 between two PNGs.
+    """Share of blocks of 8 x 8 pixels whose mean colour differs by more than 40 of 255 between two PNGs.
 
-    Letters and lines that other fonts or smoothing move by a pixel stay far below it.
+    Letters and lines that other fonts or smoothing move by a pixel do not count.
     """
     size = Image.open(io.BytesIO(shown)).size
     images = [
         Image.open(io.BytesIO(png)).convert("RGB").resize(size, Image.Resampling.BOX)
         for png in (shown, expected)
     ]
-    small = (size[0] // 4, size[1] // 4)
+    small = (size[0] // 8, size[1] // 8)
     means = [np.asarray(image.resize(small, Image.Resampling.BOX)).astype(int) for image in images]
     return (np.abs(means[0] - means[1]).max(-1) > 40).mean()
 
