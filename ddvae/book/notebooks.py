@@ -22,8 +22,8 @@ __all__ = [
     "fingerprint",
 ]
 
-PAGES = ("00_start_here", "00_from_scratch", "widgets")
-"""Notebooks that are no chapters: the start, the model without the package, what `make app` serves."""
+PAGES = ("00_start_here", "widgets")
+"""Notebooks that are no chapters: the start, and the page that `make app` serves."""
 TUTORIALS = tuple(f"tutorials/own_{name}" for name in ("molecules", "density", "score"))
 """Short notebooks on the package, each on its own."""
 

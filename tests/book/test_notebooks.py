@@ -10,13 +10,11 @@ import nbformat
 import pytest
 from conftest import ROOT
 
-from ddvae.book.notebooks import PAGES, TUTORIALS, chapters, execute
+from ddvae.book.notebooks import PAGES, TUTORIALS, chapters
 from ddvae.experiments.preset import BUDGETS
 
 CHAPTERS = chapters()
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("**/*.ipynb"))
-SCRATCH = ROOT / "notebooks" / "00_from_scratch.ipynb"
-"""It trains for minutes, so that it is run with fewer steps below."""
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 each_chapter = pytest.mark.parametrize(
     "path", [path for path in NOTEBOOKS if path.stem in CHAPTERS], ids=lambda p: p.stem
@@ -74,7 +72,7 @@ def test_the_start_has_findings_of_every_chapter_and_the_words_of_the_book():
     text = "\n".join(cell.source for cell in cells(ROOT / "notebooks" / "00_start_here.ipynb", "markdown"))
     findings = text[text.index("## Findings") : text.index("## The chapters")]
     rows = re.findall(r"^\| .* \| \[(\d)\]\((\w+)\.ipynb\) \|$", findings, flags=re.M)
-    assert {name for _, name in rows} >= set(CHAPTERS) - {"00_from_scratch"}
+    assert {name for _, name in rows} >= set(CHAPTERS)
     assert all(int(name[:2]) == int(number) for number, name in rows)
     glossary = set(re.findall(r"^\| (.*?) \|", text[text.index("## Glossary") :], flags=re.M))
     assert {"budget", "preset", "nats", "released reading", "honest reading", "unit", "seed"} < glossary
@@ -127,7 +125,7 @@ def test_ends_in_a_comparison_and_says_what_to_try(path):
 
 @pytest.mark.slow
 @pytest.mark.by_itself
-@pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p != SCRATCH], ids=lambda p: p.stem)
+@each
 def test_committed_outputs_are_reproduced(path):
     """nbval, lax: cells run without error, in this environment, marked ones print what they printed.
 
@@ -139,18 +137,3 @@ def test_committed_outputs_are_reproduced(path):
     command += ["--override-ini", "addopts=", "--nbval-kernel-startup-timeout", "600"]
     found = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=ROOT)
     assert found.returncode == 0, found.stdout[-4000:]
-
-
-@pytest.mark.slow
-@pytest.mark.by_itself
-def test_the_model_from_scratch_runs(tmp_path):
-    """Without the package up to its last section; its committed numbers are those of a model that works."""
-    execute(SCRATCH, tmp_path / "run.ipynb", {"steps": 20})
-    before, _ = "\n".join(cell.source for cell in cells(SCRATCH)).split("from ddvae", 1)
-    assert "class Decoder" in before and "from_scratch = results(" in before
-    printed = "\n".join(o.text for cell in cells(SCRATCH) for o in cell.outputs if o.output_type == "stream")
-    error, divergence = (
-        float(re.search(rf"^{name} .*?([0-9.]+)$", printed, re.MULTILINE)[1])
-        for name in (r"error \(%\)", "KL of decoded")
-    )
-    assert error < 2 and divergence < 0.01
