@@ -66,7 +66,8 @@ def test_figures_and_tables_are_those_of_the_notebook(checkout):
     assert [cell.execution_count for cell in notebook.cells] == [1, 2]
     assert [cell.metadata for cell in notebook.cells] == [{"tags": ["parameters"]}, {}]
     assert str(checkout) not in str(notebook) and "injected-parameters" not in str(notebook)
-    words, table, picture = notebook.cells[1].outputs
+    words, table, below, picture, _ = notebook.cells[1].outputs
+    assert below.data["text/markdown"] == "*T.*"
     assert words.text == "one\ntwo\n" and "a" in table.data["text/plain"]
     assert base64.b64decode(picture.data["image/png"]) == made["picture.png"]
 
@@ -77,7 +78,7 @@ def test_a_second_time_nothing_changes_and_pictures_of_the_same_data_stay(checko
     write(checkout, TABLE, PICTURE.format(colour="red"))
     refresh(("01_one",))
     notebook = read(checkout)
-    notebook.cells[1].outputs[1].data["image/png"] = base64.b64encode(png("blue")).decode()
+    notebook.cells[1].outputs[2].data["image/png"] = base64.b64encode(png("blue")).decode()
     nbformat.write(notebook, checkout / "notebooks" / "01_one.ipynb")
     (checkout / "figures" / "01_one" / "picture.png").write_bytes(png("blue"))
     before = files(checkout)
