@@ -41,3 +41,26 @@ def pytest_collection_modifyitems(items):
 def seeded():
     """Every test starts from the same generator state, whatever ran before."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A browser of this machine, for pages of a module's tests."""
+    from browser import ARTEFACTS, launch
+    from playwright.sync_api import sync_playwright
+
+    ARTEFACTS.mkdir(exist_ok=True)
+    with sync_playwright() as driver:
+        found = launch(driver)
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """JupyterLab on a folder of its own."""
+    from browser import lab_server
+
+    server = lab_server(tmp_path_factory.mktemp("lab"))
+    yield server
+    server.stop()

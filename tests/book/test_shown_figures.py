@@ -8,7 +8,7 @@ import shutil
 import nbformat
 import plotly.graph_objects as go
 import pytest
-from browser import BROWSER, View, differing, lab_server, launch
+from browser import BROWSER, View, differing
 from conftest import ROOT
 from PIL import Image, ImageOps
 
@@ -28,21 +28,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.slow,
 ]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        found = launch(driver)
-        yield found
-        found.close()
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    server = lab_server(tmp_path_factory.mktemp("lab"))
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import re
 
 import numpy as np
 import pytest
-from browser import ARTEFACTS, BROWSER, BROWSERS, Server, View, lab_server, launch
+from browser import BROWSER, BROWSERS, Server, View
 from conftest import ROOT
 
 from ddvae.molecules.chemistry import draw_grid
@@ -27,22 +27,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.slow,
 ]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    ARTEFACTS.mkdir(exist_ok=True)
-    with playwright.sync_playwright() as driver:
-        found = launch(driver)
-        yield found
-        found.close()
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    server = lab_server(tmp_path_factory.mktemp("lab"))
-    yield server
-    server.stop()
 
 
 @pytest.fixture
